@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "workqueue/base/sync_real.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "absl/strings/str_cat.h"
+#include "workqueue/base/check.h"
+#include "workqueue/base/fault.h"
+#include "workqueue/base/sync.h"
+
+namespace uwq::base {
+namespace {
+
+// CLOCK_MONOTONIC absolute timeout, hence FUTEX_WAIT_BITSET.
+void FutexWait(std::atomic<uint32_t>* word, uint32_t expected, Nanos deadline_ns) {
+  timespec ts;
+  timespec* timeout = nullptr;
+  if (deadline_ns != kForever) {
+    ts.tv_sec = deadline_ns / kSecond;
+    ts.tv_nsec = deadline_ns % kSecond;
+    timeout = &ts;
+  }
+  syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected, timeout, nullptr,
+          FUTEX_BITSET_MATCH_ANY);
+}
+
+// Uses the address only, so the word may already be gone (a stray wake is harmless).
+void FutexWakeOne(std::atomic<uint32_t>* word) {
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+}  // namespace
+
+int SpinBudget() {
+  static const int budget = OnlineCpus() > 1 ? 100 : 0;
+  return budget;
+}
+
+void Mutex::LockSlow() {
+  for (int i = SpinBudget(); i > 0; --i) {
+    CpuRelax();
+    if (mu_.try_lock()) return;
+  }
+  mu_.lock();
+}
+
+void CondVar::Wait(Mutex* mu) {
+  std::unique_lock<std::mutex> lock(mu->mu_, std::adopt_lock);
+  cv_.wait(lock);
+  lock.release();
+}
+
+bool CondVar::WaitUntil(Mutex* mu, Nanos deadline_ns) {
+  if (deadline_ns == kForever) {
+    Wait(mu);
+    return true;
+  }
+  std::unique_lock<std::mutex> lock(mu->mu_, std::adopt_lock);
+  const auto deadline =
+      std::chrono::steady_clock::time_point(std::chrono::nanoseconds(deadline_ns));
+  const bool notified = cv_.wait_until(lock, deadline) == std::cv_status::no_timeout;
+  lock.release();
+  return notified;
+}
+
+bool Completion::WaitUntil(Nanos deadline_ns) {
+  for (int i = SpinBudget(); i > 0 && !IsSet(); --i) CpuRelax();
+  for (;;) {
+    uint32_t seen = state_.load(std::memory_order_acquire);
+    if (seen == kSet) return true;
+    if (deadline_ns != kForever && Now() >= deadline_ns) return false;
+    if (seen == kUnset &&
+        !state_.compare_exchange_strong(seen, kSleeping, std::memory_order_acquire)) {
+      continue;
+    }
+    FutexWait(&state_, kSleeping, deadline_ns);
+  }
+}
+
+void Completion::Set() {
+  // release: pairs with the acquire in WaitUntil.  After this exchange the waiter
+  // may have returned and destroyed *this; only its address is used below.
+  const uint32_t old = state_.exchange(kSet, std::memory_order_acq_rel);
+  if (old == kSleeping) FutexWakeOne(&state_);
+}
+
+bool Parker::ParkUntil(Nanos deadline_ns) {
+  uint32_t seen = kToken;
+  if (state_.compare_exchange_strong(seen, kEmpty, std::memory_order_acquire)) return true;
+  for (;;) {
+    seen = kEmpty;
+    if (!state_.compare_exchange_strong(seen, kSleeping, std::memory_order_acquire) &&
+        seen == kToken) {
+      state_.store(kEmpty, std::memory_order_relaxed);
+      return true;
+    }
+    FutexWait(&state_, kSleeping, deadline_ns);
+    seen = kToken;
+    if (state_.compare_exchange_strong(seen, kEmpty, std::memory_order_acquire)) return true;
+    if (deadline_ns != kForever && Now() >= deadline_ns) {
+      seen = kSleeping;
+      if (state_.compare_exchange_strong(seen, kEmpty, std::memory_order_acquire)) return false;
+      state_.store(kEmpty, std::memory_order_relaxed);  // a token came in meanwhile
+      return true;
+    }
+  }
+}
+
+bool Parker::Unpark() {
+  const uint32_t old = state_.exchange(kToken, std::memory_order_acq_rel);
+  if (old != kSleeping) return false;
+  FutexWakeOne(&state_);
+  return true;
+}
+
+ThreadId SelfId() {
+  static thread_local const ThreadId id = static_cast<ThreadId>(syscall(SYS_gettid));
+  return id;
+}
+
+struct Thread::Impl {
+  Options options;
+  cpu_set_t cpus;
+  std::function<void()> body;
+  pthread_t handle;
+  Completion started;
+  ThreadId id = 0;
+};
+
+namespace {
+
+// Best effort by contract: a driver on a machine without CAP_SYS_NICE still works.
+void ApplyScheduling(const Thread::Options& options, const cpu_set_t& cpus) {
+  if (options.cpu >= 0 || options.cpus != nullptr) {
+    (void)sched_setaffinity(0, sizeof(cpus), &cpus);
+  }
+  if (options.nice != 0) (void)setpriority(PRIO_PROCESS, SelfId(), options.nice);
+  if (options.rt_priority > 0) {
+    sched_param param{};
+    param.sched_priority = options.rt_priority;
+    (void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Thread> Thread::Start(const Options& options, std::function<void()> body) {
+  if (FaultInjected("thread_create")) {
+    return absl::ResourceExhaustedError(absl::StrCat("thread ", options.name, ": injected fault"));
+  }
+  auto impl = std::make_shared<Impl>();
+  impl->options = options;
+  impl->body = std::move(body);
+  CPU_ZERO(&impl->cpus);
+  if (options.cpu >= 0) CPU_SET(options.cpu, &impl->cpus);
+  if (options.cpu < 0 && options.cpus != nullptr) impl->cpus = *options.cpus;
+
+  // Signals belong to the driver's own threads: the new thread inherits a full mask.
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  auto* arg = new std::shared_ptr<Impl>(impl);
+  const int error = pthread_create(
+      &impl->handle, nullptr,
+      [](void* p) -> void* {
+        std::unique_ptr<std::shared_ptr<Impl>> holder(static_cast<std::shared_ptr<Impl>*>(p));
+        Impl& self = **holder;
+        self.id = SelfId();
+        SetThreadName(self.options.name);
+        ApplyScheduling(self.options, self.cpus);
+        self.started.Set();
+        self.body();
+        return nullptr;
+      },
+      arg);
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  if (error != 0) {
+    delete arg;
+    return absl::ResourceExhaustedError(
+        absl::StrCat("thread ", options.name, ": pthread_create: ", strerror(error)));
+  }
+  impl->started.Wait();
+  Thread thread;
+  thread.impl_ = std::move(impl);
+  return thread;
+}
+
+void Thread::Join() {
+  UWQ_CHECK(joinable());
+  pthread_join(impl_->handle, nullptr);
+  impl_.reset();
+}
+
+ThreadId Thread::id() const { return impl_ == nullptr ? 0 : impl_->id; }
+
+void SetThreadName(const std::string& name) {
+  pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+}
+
+ThreadProbe ProbeThread(ThreadId id) {
+  ThreadProbe probe;
+  char path[64];
+  snprintf(path, sizeof(path), "/proc/self/task/%d/stat", id);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return probe;
+  char text[512];
+  const ssize_t length = read(fd, text, sizeof(text) - 1);
+  close(fd);
+  if (length <= 0) return probe;
+  text[length] = '\0';
+  // "tid (comm) S ...": comm may itself hold parentheses, so search from the end.
+  const char* state = strrchr(text, ')');
+  if (state == nullptr || state[1] == '\0') return probe;
+  probe.sleeping = state[2] == 'S' || state[2] == 'D';
+  // The kernel encodes a thread's CPU clock id from its tid (clock_getcpuclockid does the same).
+  const clockid_t clock = static_cast<clockid_t>((~static_cast<unsigned>(id) << 3) | 6);
+  timespec ts;
+  if (clock_gettime(clock, &ts) != 0) return probe;
+  probe.cpu_time_ns = ts.tv_sec * kSecond + ts.tv_nsec;
+  probe.valid = true;
+  return probe;
+}
+
+Nanos Now() {
+  timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return ts.tv_sec * kSecond + ts.tv_nsec;
+}
+
+int OnlineCpus() {
+  static const int cpus = [] {
+    const long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? static_cast<int>(n) : 1;
+  }();
+  return cpus;
+}
+
+}  // namespace uwq::base

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// cancel.cc -- taking PENDING away: cancel, disable, enable (C*, E*).
+//
+// Where the kernel spins with interrupts off while another CPU is between
+// "claimed" and "placed", a thread here may be preempted for a time slice.  So a
+// canceler that meets this window marks the word WAIT and sleeps on the item's
+// address; every step out of the window returns the mark and wakes it (S2).
+#include "absl/strings/str_cat.h"
+#include "workqueue/core/concurrency.h"
+#include "workqueue/core/item.h"
+#include "workqueue/core/pool_workqueue.h"
+#include "workqueue/core/report.h"
+#include "workqueue/core/runtime.h"
+#include "workqueue/core/workqueue.h"
+
+namespace uwq::core {
+
+using base::MutexLock;
+
+namespace {
+
+struct WaitBucket {
+  base::Mutex mutex;
+  base::CondVar changed;
+};
+constexpr int kWaitBuckets = 64;
+
+WaitBucket& BucketOf(const WorkItem* work) {
+  static WaitBucket* const buckets = new WaitBucket[kWaitBuckets];  // never destroyed
+  return buckets[(reinterpret_cast<uintptr_t>(work) >> 5) % kWaitBuckets];
+}
+
+base::Atomic<TimerStealFn> timer_steal{nullptr};
+
+// Sleeps until the owner of the claim has taken its next step.
+void SleepOnClaim(WorkItem* work, Word seen) {
+  if (!MarkWait(work, seen)) return;
+  WaitBucket& bucket = BucketOf(work);
+  MutexLock lock(&bucket.mutex);
+  for (;;) {
+    const Word now = LoadWord(work);
+    if (OnList(now) || (now & kWait) == 0) return;
+    bucket.changed.Wait(&bucket.mutex);
+  }
+}
+
+// Under its pool's lock: off the list, accounts settled (C6).
+bool StealQueued(WorkItem* work, PoolWorkqueue* pwq) {
+  WorkerPool* const pool = pwq->pool.load(std::memory_order_acquire);
+  if (pool == nullptr) return false;
+  AfterUnlock after;
+  MutexLock lock(&pool->lock);
+  const Word word = LoadWord(work);
+  // It may have been run, stolen or queued elsewhere; the pwq may be recycled.
+  if (!OnList(word) || PwqOf(word) != pwq || pwq->pool.load(std::memory_order_relaxed) != pool) {
+    return false;
+  }
+  if ((word & kInactive) != 0 && (word & kLinked) != 0) {
+    // F7: its barriers may not stay on `inactive`, where nothing would activate
+    // them.  Unlike the kernel, a worker is woken for them at once.
+    base::ListNode* const first_barrier = work->entry.next;
+    base::Unlink(&work->entry);
+    if (base::ListEmpty(&pool->worklist)) ++pool->progress;
+    MoveLinked(WorkOf(first_barrier), &pool->worklist, nullptr);
+  } else {
+    base::Unlink(&work->entry);
+  }
+  StealFromList(work, pool->id, pool->off_flags());
+  LeaveLocked(pool, pwq, word, &after);
+  pool->KickLocked(&after);
+  return true;
+}
+
+}  // namespace
+
+void SetTimerSteal(TimerStealFn steal) {
+  timer_steal.store(steal, std::memory_order_release);
+}
+
+void WakeClaimWaiters(const WorkItem* work) {
+  WaitBucket& bucket = BucketOf(work);
+  MutexLock lock(&bucket.mutex);
+  bucket.changed.NotifyAll();
+}
+
+void ReleaseClaimed(WorkItem* work, int disable_depth) {
+  if (ReleaseClaim(work, disable_depth)) WakeClaimWaiters(work);
+}
+
+bool GrabPending(WorkItem* work, bool timer) {
+  for (;;) {
+    const Word old = Claim(work);
+    if ((old & kPending) == 0) return false;
+    if (OnList(old)) {
+      if (StealQueued(work, PwqOf(old))) return true;
+    } else if ((old & kTimer) != 0) {
+      if (!timer) {
+        // D8: the kernel spins here until the timer fires.
+        ReportOnce(ReportKind::kCancelArmedTimer, reinterpret_cast<void*>(work->func),
+                   absl::StrCat("cancel_work or its kin on the armed delayed work ",
+                                FuncName(work->func), ": use the delayed call"));
+      }
+      if (timer_steal.load(std::memory_order_acquire)(work)) return true;
+    } else {
+      SleepOnClaim(work, old);
+    }
+  }
+}
+
+bool CancelFlags(WorkItem* work, bool timer, bool disable) {
+  const bool was_pending = GrabPending(work, timer);
+  int depth = DisableDepthOf(OwnedWord(work));
+  const bool overflow = disable && depth == static_cast<int>(kDisableMax);
+  if (disable && !overflow) ++depth;
+  const WorkFunc func = work->func;
+  ReleaseClaimed(work, depth);
+  if (overflow) {
+    ReportOnce(ReportKind::kDisableOverflow, reinterpret_cast<void*>(func),
+               absl::StrCat("disable depth of ", FuncName(func), " is at its limit of ",
+                            kDisableMax));
+  }
+  return was_pending;
+}
+
+bool CancelSyncFlags(WorkItem* work, bool timer, bool disable) {
+  // C3, C4, C7: the gate is one more level of disable, which nests.
+  const bool was_pending = CancelFlags(work, timer, /*disable=*/true);
+  (void)FlushWorkFrom(work, /*from_cancel=*/true);
+  if (!disable) (void)EnableWork(work);
+  return was_pending;
+}
+
+bool CancelWork(WorkItem* work) { return CancelFlags(work, false, false); }
+bool CancelWorkSync(WorkItem* work) { return CancelSyncFlags(work, false, false); }
+bool DisableWork(WorkItem* work) { return CancelFlags(work, false, true); }
+bool DisableWorkSync(WorkItem* work) { return CancelSyncFlags(work, false, true); }
+
+bool EnableWork(WorkItem* work) {
+  (void)GrabPending(work, false);
+  int depth = DisableDepthOf(OwnedWord(work));
+  const bool underflow = depth == 0;
+  if (!underflow) --depth;
+  const WorkFunc func = work->func;
+  ReleaseClaimed(work, depth);
+  if (underflow) {
+    ReportOnce(ReportKind::kEnableUnderflow, reinterpret_cast<void*>(func),
+               absl::StrCat("enable of ", FuncName(func), ", which is not disabled"));
+  }
+  return depth == 0;  // E1: true on underflow, too
+}
+
+bool EnableAndQueueWork(Workqueue* wq, WorkItem* work) {
+  if (!EnableWork(work)) return false;
+  (void)QueueWork(wq, work);
+  return true;
+}
+
+unsigned WorkBusy(WorkItem* work) {
+  const Word word = LoadWord(work);
+  unsigned result = (word & kPending) != 0 ? kBusyPending : 0;
+  WorkerPool* const pool =
+      OnList(word) ? PwqOf(word)->pool.load(std::memory_order_acquire)
+                   : Runtime::PoolById(PoolIdOf(word));
+  if (pool == nullptr) return result;
+  MutexLock lock(&pool->lock);
+  if (pool->FindBusyLocked(work, work->func) != nullptr) result |= kBusyRunning;
+  return result;
+}
+
+}  // namespace uwq::core

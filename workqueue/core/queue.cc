@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// queue.cc -- from "queue this item" to its place on a list (1.6, Q*, N*).
+#include "absl/strings/str_cat.h"
+#include "workqueue/core/item.h"
+#include "workqueue/core/pool_workqueue.h"
+#include "workqueue/core/report.h"
+#include "workqueue/core/runtime.h"
+#include "workqueue/core/workqueue.h"
+
+namespace uwq::core {
+
+using base::MutexLock;
+
+namespace {
+
+std::string ItemOn(WorkItem* work, const Workqueue* wq) {
+  return absl::StrCat(FuncName(work->func), " on workqueue ", wq->name);
+}
+
+// Flags that make a queueing call look twice.
+constexpr unsigned kOddFlags = kWqDestroying | kWqDraining | kWqDeprecated;
+
+// What can be known to be wrong before the item is placed.  True: drop it.
+bool RefuseMisuse(Workqueue* wq, WorkItem* work, unsigned flags) {
+  if ((flags & kWqDeprecated) != 0) {
+    ReportOnce(ReportKind::kDeprecatedQueue, wq,
+               absl::StrCat(ItemOn(work, wq), ": system_wq and system_unbound_wq are deprecated, ",
+                            "use system_percpu_wq or system_dfl_wq"));
+  }
+  if ((flags & (kWqDestroying | kWqDraining)) != 0 && !IsChained(wq)) {
+    const bool forked = wq->runtime != nullptr && wq->runtime->forked();
+    ReportOnce(forked ? ReportKind::kForkedRuntime : ReportKind::kQueueOnDraining,
+               reinterpret_cast<void*>(work->func),
+               absl::StrCat("cannot queue ", ItemOn(work, wq),
+                            forked ? ": its Runtime belongs to the parent of a fork"
+                                   : ": it is draining or destroyed; the item is dropped"));
+    return true;
+  }
+  // Q10: the node belongs to the owner of PENDING, so it may be read without a lock.
+  if (base::Linked(&work->entry)) {
+    ReportOnce(ReportKind::kListCorruption, reinterpret_cast<void*>(work->func),
+               absl::StrCat("not queued: the list node of ", ItemOn(work, wq),
+                            " is on a list already (freed or overwritten while queued?)"));
+    return true;
+  }
+  return false;
+}
+
+int ChooseCpu(int cpu, Workqueue* wq, WorkItem* work, unsigned flags) {
+  Runtime* const runtime = wq->runtime;
+  if (cpu != kWorkCpuUnbound) {
+    if (cpu >= 0 && cpu < runtime->topology().nr_cpus()) return cpu;
+    ReportOnce(ReportKind::kBadCpu, reinterpret_cast<void*>(work->func),
+               absl::StrCat("CPU ", cpu, " for ", ItemOn(work, wq), " does not exist (0..",
+                            runtime->topology().nr_cpus() - 1, "); the local CPU is used"));
+  }
+  return (flags & kWqUnbound) != 0 ? runtime->UnboundCpu() : runtime->LocalCpu();
+}
+
+// N2: while its last pool still executes the item for this queue, the new
+// instance goes there.  True: placed.
+//
+// Only one pool lock at a time is needed: PENDING is the caller's, so between the
+// look and the placing nobody else can queue the item anywhere, and an item that
+// is not queued cannot start to execute in the pool just looked at.
+bool PlaceWhereItRuns(WorkerPool* last, Workqueue* wq, WorkItem* work, int cpu) {
+  const Workqueue* other = nullptr;
+  {
+    AfterUnlock after;
+    MutexLock lock(&last->lock);
+    Worker* const worker = last->FindBusyLocked(work, work->func);
+    if (worker == nullptr) return false;
+    PoolWorkqueue* const pwq = worker->current_pwq;
+    other = pwq->wq.load(std::memory_order_relaxed);
+    if (other == wq) {
+      PlaceLocked(last, pwq, work, cpu, &after);
+      return true;
+    }
+  }
+  ReportOnce(ReportKind::kSecondQueue, reinterpret_cast<void*>(work->func),
+             absl::StrCat(ItemOn(work, wq), " is queued while it still runs on another queue",
+                          ": the two executions may overlap (N3)"));
+  return false;
+}
+
+}  // namespace
+
+bool ClaimForQueueing(WorkItem* work) {
+  const Word old = Claim(work);
+  if ((old & kPending) != 0) return false;
+  if (__builtin_expect(old == 0 || work->func == nullptr, 0)) {
+    // A zeroed item: pool id 0 is never given out, an initialised idle item has one.
+    WordOf(work).store(old, std::memory_order_release);
+    ReportOnce(ReportKind::kUninitialised, work,
+               absl::StrCat("not queued: the item was never initialised (func ",
+                            FuncName(work->func), ")"));
+    return false;
+  }
+  if (__builtin_expect((old & kDisableMask) != 0, 0)) {
+    ReleaseClaimed(work, DisableDepthOf(old));
+    return false;
+  }
+  return true;
+}
+
+bool QueueWorkOn(int cpu, Workqueue* wq, WorkItem* work) {
+  if (!ClaimForQueueing(work)) return false;
+  QueueClaimed(cpu, wq, work);
+  return true;
+}
+
+void QueueClaimed(int req_cpu, Workqueue* wq, WorkItem* work) {
+  const int last_id = PoolIdOf(OwnedWord(work));
+  for (;;) {
+    const unsigned flags = wq->flags.load(std::memory_order_acquire);
+    if (__builtin_expect((flags & kOddFlags) != 0 || base::Linked(&work->entry), 0) &&
+        RefuseMisuse(wq, work, flags)) {
+      ReleaseClaimed(work, DisableDepthOf(OwnedWord(work)));  // Q7: dropped, yet "true"
+      return;
+    }
+    const int cpu = ChooseCpu(req_cpu, wq, work, flags);
+    PoolWorkqueue* const pwq = wq->cpu_pwq[cpu].load(std::memory_order_acquire);
+    WorkerPool* const pool = pwq->pool.load(std::memory_order_acquire);
+    // N7: an ordered queue has one place only.
+    if (last_id != pool->id && last_id != static_cast<int>(kPoolNone) &&
+        (flags & kWqOrdered) == 0) {
+      WorkerPool* const last = Runtime::PoolById(last_id);
+      if (last != nullptr && PlaceWhereItRuns(last, wq, work, req_cpu)) return;
+    }
+    AfterUnlock after;
+    MutexLock lock(&pool->lock);
+    // The attributes may have changed since the slot was read: look again.
+    if (__builtin_expect(pwq->live && pwq->wq.load(std::memory_order_relaxed) == wq &&
+                             pwq->pool.load(std::memory_order_relaxed) == pool,
+                         1)) {
+      PlaceLocked(pool, pwq, work, req_cpu, &after);
+      return;
+    }
+  }
+}
+
+bool QueueWorkNode(int node, Workqueue* wq, WorkItem* work) {
+  if (!wq->unbound()) {
+    ReportOnce(ReportKind::kUnboundOnly, wq,
+               absl::StrCat("queue_work_node on per-CPU workqueue ", wq->name));
+  }
+  const Topology& topology = wq->runtime->topology();
+  int cpu = kWorkCpuUnbound;
+  if (node >= 0 && node < topology.nr_nodes()) {
+    const int local = wq->runtime->LocalCpu();
+    if (topology.NodeOf(local) == node) {
+      cpu = local;
+    } else {
+      const CpuMask& mask = topology.NodeMask(node);
+      for (int i = 0; i < topology.nr_cpus() && cpu == kWorkCpuUnbound; ++i) {
+        if (mask.test(i)) cpu = i;
+      }
+    }
+  }
+  return QueueWorkOn(cpu, wq, work);
+}
+
+bool IsChained(const Workqueue* wq) {
+  const Worker* const worker = CurrentWorker();
+  // X9: never true in BH context.
+  return worker != nullptr && worker->current_pwq != nullptr && !wq->HasFlag(kWqBh) &&
+         worker->current_pwq->wq.load(std::memory_order_relaxed) == wq;
+}
+
+}  // namespace uwq::core

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "workqueue/core/rescuer.h"
+
+#include "absl/strings/str_cat.h"
+#include "workqueue/core/runtime.h"
+
+namespace uwq::core {
+
+using base::ListNode;
+using base::MutexLock;
+
+absl::StatusOr<std::unique_ptr<Rescuer>> Rescuer::Start(Workqueue* wq) {
+  std::unique_ptr<Rescuer> rescuer(new Rescuer(wq));
+  Worker& worker = rescuer->worker_;
+  base::ListInit(&worker.scheduled);
+  base::ListInit(&worker.idle_node);
+  base::ListInit(&worker.all_node);
+  worker.rescue_wq = wq;
+  base::Thread::Options options;
+  options.name = absl::StrCat("kworker/R-", wq->name);
+  options.nice = -20;
+  absl::StatusOr<base::Thread> thread =
+      base::Thread::Start(options, [r = rescuer.get()] { r->Main(); });
+  if (!thread.ok()) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("rescuer of workqueue ", wq->name, ": ", thread.status().message()));
+  }
+  worker.thread = *std::move(thread);
+  worker.tid.store(worker.thread.id(), std::memory_order_relaxed);
+  return rescuer;
+}
+
+Rescuer::~Rescuer() {
+  if (!worker_.thread.joinable()) return;
+  {
+    MutexLock lock(&mayday_lock_);
+    stop_ = true;
+  }
+  worker_.parker.Unpark();
+  worker_.thread.Join();
+}
+
+void Rescuer::SendMayday(PoolWorkqueue* pwq) {
+  {
+    MutexLock lock(&mayday_lock_);
+    if (pwq->mayday_sent) return;
+    pwq->mayday_sent = true;
+    maydays_.push_back(pwq);
+    pwq->Count(PwqStat::kMayday);
+  }
+  worker_.parker.Unpark();
+}
+
+void Rescuer::Forget(PoolWorkqueue* pwq) {
+  MutexLock lock(&mayday_lock_);
+  if (pwq->mayday_sent) {
+    maydays_.remove(pwq);
+    pwq->mayday_sent = false;
+  }
+  while (serving_ == pwq) served_.Wait(&mayday_lock_);
+}
+
+void Rescuer::Main() {
+  base::ThreadSlot(base::Slot::kWorker) = &worker_;
+  for (;;) {
+    PoolWorkqueue* pwq = nullptr;
+    {
+      MutexLock lock(&mayday_lock_);
+      pwq = maydays_.front();
+      if (pwq != nullptr) {
+        maydays_.remove(pwq);
+        pwq->mayday_sent = false;
+        serving_ = pwq;
+      } else if (stop_) {
+        break;
+      }
+    }
+    if (pwq == nullptr) {
+      worker_.parker.Park();
+      continue;
+    }
+    Rescue(pwq);
+    MutexLock lock(&mayday_lock_);
+    serving_ = nullptr;
+    served_.NotifyAll();
+  }
+  base::ThreadSlot(base::Slot::kWorker) = nullptr;
+}
+
+// R3: from the pool's list, only items of our own queue, a bounded batch per turn.
+void Rescuer::Rescue(PoolWorkqueue* pwq) {
+  WorkerPool* const pool = pwq->pool.load(std::memory_order_acquire);
+  AfterUnlock after;
+  MutexLock lock(&pool->lock);
+  worker_.pool = pool;
+  worker_.flags = Worker::kPrep | Worker::kUnbound;  // R4: never counted
+  int nr = 0;
+  bool more = false;
+  for (ListNode* n = pool->worklist.next; n != &pool->worklist;) {
+    WorkItem* const work = WorkOf(n);
+    n = n->next;
+    if (PwqOf(LoadWord(work)) != pwq) continue;
+    if (nr++ >= kRescuerBatch) {
+      more = true;
+      break;
+    }
+    pwq->Count(PwqStat::kRescued);
+    (void)pool->AssignLocked(work, &worker_, &n);
+  }
+  pool->ProcessScheduledLocked(&worker_);
+  // Its turn is over; if more waits and nobody else can help, to the back of the line.
+  if (more || (NeedToCreateWorker(pool->ViewLocked()) && !base::ListEmpty(&pool->worklist))) {
+    MutexLock maydays(&mayday_lock_);
+    bool ours = false;
+    for (ListNode* n = pool->worklist.next; n != &pool->worklist && !ours; n = n->next) {
+      ours = PwqOf(LoadWord(WorkOf(n))) == pwq;
+    }
+    if (ours && !pwq->mayday_sent) {
+      pwq->mayday_sent = true;
+      maydays_.push_back(pwq);
+    }
+  }
+  pool->KickLocked(&after);  // the regular workers go on
+  worker_.pool = nullptr;
+}
+
+}  // namespace uwq::core

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// runtime.h (core) -- owns the pools, the queues, the service thread, the options.
+//
+// One default Runtime serves a process; tests and embedders make others.  Lock
+// order: Runtime::mutex -> Workqueue::mutex -> WorkerPool::lock -> NodeActive::lock_.
+#ifndef UWQ_WORKQUEUE_CORE_RUNTIME_H_
+#define UWQ_WORKQUEUE_CORE_RUNTIME_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "workqueue/base/sync.h"
+#include "workqueue/core/topology.h"
+#include "workqueue/core/workqueue.h"
+
+namespace uwq::core {
+
+// Defaults are the kernel's (1.3, 1.14).
+struct RuntimeOptions {
+  Topology topology = Topology::FromMachine();
+  bool pin_workers = true;  // per-CPU workers stay on their CPU where it exists
+  base::Nanos idle_worker_timeout_ns = 300 * base::kSecond;
+  base::Nanos mayday_initial_ns = 10 * base::kMillisecond;
+  base::Nanos mayday_interval_ns = 100 * base::kMillisecond;
+  base::Nanos create_cooldown_ns = base::kSecond;
+  base::Nanos sample_interval_ns = 5 * base::kMillisecond;
+  base::Nanos cpu_intensive_thresh_ns = 10 * base::kMillisecond;  // 0: no hog detection
+  int cpu_intensive_warning_thresh = 4;                           // 0: silent
+  base::Nanos watchdog_thresh_ns = 30 * base::kSecond;            // 0: off
+  int panic_on_stall = 0;                    // abort at the N-th stall report; 0: never
+  base::Nanos panic_on_stall_time_ns = 0;    // abort if one stall lasts that long; 0: never
+  bool power_efficient = false;
+  bool debug_force_rr_cpu = false;           // unbound items go round-robin: a test mode
+  AffnScope default_affn_scope = AffnScope::kCacheShard;
+  int cache_shard_size = 8;
+  CpuMask unbound_cpus;                      // empty: all
+};
+
+enum class SystemWq : int {
+  kPercpu,
+  kWq,  // deprecated name of kPercpu
+  kHighpri,
+  kLong,
+  kDfl,
+  kUnbound,  // deprecated name of kDfl
+  kDflLong,
+  kFreezable,
+  kPowerEfficient,
+  kFreezablePowerEfficient,
+  kBh,
+  kBhHighpri,
+  kCount
+};
+
+class Service;
+
+class Runtime {
+ public:
+  static absl::StatusOr<std::unique_ptr<Runtime>> Create(RuntimeOptions options);
+  // The process's own, created at the first call; never destroyed.  In the child
+  // of a fork: a new one.
+  static Runtime* Default();
+  // Destroys the queues that are left (reported), stops and joins every thread.
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  const RuntimeOptions& options() const { return options_; }
+  const Topology& topology() const { return options_.topology; }
+  int LocalCpu() const;
+  // The CPU for an unbound item: the local one if the unbound mask allows it, else
+  // the next one in turn.
+  int UnboundCpu();
+  const CpuMask& unbound_mask() const { return unbound_mask_; }
+
+  // Created at the first call; null only if threads or memory cannot be had.
+  Workqueue* System(SystemWq which);
+
+  // Pools.  The caller holds no lock.
+  absl::StatusOr<WorkerPool*> CpuPool(int cpu, bool highpri, bool bh);
+  absl::StatusOr<WorkerPool*> GetUnboundPool(const PoolAttrs& attrs);
+  void PutUnboundPool(WorkerPool* pool);
+  // The pool with that id in any live Runtime, or null.
+  static WorkerPool* PoolById(int id);
+
+  // Type-stable memory (pool_workqueue.h).
+  PoolWorkqueue* AllocPwq();
+  void FreePwq(PoolWorkqueue* pwq);
+  // Whether `work`, of which nothing is known, is on a list of any Runtime.  Slow.
+  static bool IsQueuedSomewhere(const WorkItem* work);
+  Workqueue* AllocWq();
+  void FreeWq(Workqueue* wq);
+
+  // The service thread.
+  void PokeService();
+  void ReleaseLater(PoolWorkqueue* pwq);  // S22; any lock may be held
+  void WaitReleased();                    // until the service has no release under way
+
+  // Freezer (freezer.cc).
+  void FreezeBegin();
+  bool FreezeBusy();
+  void Thaw();
+  bool frozen() const { return freezing_.load(std::memory_order_relaxed); }
+
+  // Hog and stall reports (housekeeping.cc).
+  void CountHog(WorkFunc func);
+  void ReportStall(WorkerPool* pool, base::Nanos stalled_for_ns);
+
+  void ForEachPool(const std::function<void(WorkerPool*)>& visit);
+  bool forked() const { return forked_.load(std::memory_order_relaxed); }
+
+  base::ListNode all_node;  // the process's list of Runtimes
+
+  base::Mutex mutex;
+  base::List<Workqueue, &Workqueue::all_node> workqueues ABSL_GUARDED_BY(mutex);
+
+ private:
+  friend class Service;
+  friend struct ForkHandlers;
+  explicit Runtime(RuntimeOptions options);
+  absl::StatusOr<WorkerPool*> NewPoolLocked(int cpu, bool highpri, bool bh, const PoolAttrs& attrs)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+
+  // Destroyed queues that are kept before their memory is used again.
+  static constexpr size_t kWqsKept = 16;
+
+  RuntimeOptions options_;
+  CpuMask unbound_mask_;
+  base::Mutex start_mutex_;  // one starts or stops pools at a time; outside `mutex`
+  base::Atomic<unsigned> round_robin_{0};
+  base::Atomic<bool> freezing_{false};
+  base::Atomic<bool> forked_{false};
+
+  std::vector<std::unique_ptr<WorkerPool>> pools_ ABSL_GUARDED_BY(mutex);
+  std::vector<WorkerPool*> cpu_pools_[2][2] ABSL_GUARDED_BY(mutex);  // [bh][highpri][cpu]
+  std::vector<WorkerPool*> unbound_pools_ ABSL_GUARDED_BY(mutex);
+  std::vector<WorkerPool*> retired_pools_ ABSL_GUARDED_BY(mutex);
+
+  base::Mutex slab_mutex_;
+  std::vector<std::unique_ptr<PoolWorkqueue>> pwq_slab_ ABSL_GUARDED_BY(slab_mutex_);
+  PoolWorkqueue* free_pwqs_ ABSL_GUARDED_BY(slab_mutex_) = nullptr;
+  std::vector<std::unique_ptr<Workqueue>> wq_slab_ ABSL_GUARDED_BY(slab_mutex_);
+  std::vector<Workqueue*> free_wqs_ ABSL_GUARDED_BY(slab_mutex_);
+
+  base::Mutex hog_mutex_;
+  std::vector<std::pair<WorkFunc, int>> hogs_ ABSL_GUARDED_BY(hog_mutex_);
+  base::Atomic<int> stall_reports_{0};
+
+  base::Mutex system_mutex_;
+  base::Atomic<Workqueue*> system_[static_cast<int>(SystemWq::kCount)] = {};
+
+  std::unique_ptr<Service> service_;
+};
+
+}  // namespace uwq::core
+
+#endif  // UWQ_WORKQUEUE_CORE_RUNTIME_H_

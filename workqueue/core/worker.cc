@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// worker.cc -- the worker's loop, and the execution of one item.
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "workqueue/base/trace.h"
+#include "workqueue/core/item.h"
+#include "workqueue/core/lock_check.h"
+#include "workqueue/core/pool_workqueue.h"
+#include "workqueue/core/report.h"
+#include "workqueue/core/runtime.h"
+#include "workqueue/core/worker_pool.h"
+
+namespace uwq::core {
+
+using base::ListEmpty;
+using base::ListNode;
+using base::MutexLock;
+
+void WorkerPool::WorkerMain(Worker* worker) {
+  base::ThreadSlot(base::Slot::kWorker) = worker;
+  for (;;) {
+    worker->parker.Park();
+    AfterUnlock after;
+    {
+      MutexLock held(&lock);
+      if ((worker->flags & Worker::kDie) != 0) break;
+      // A stray token of an earlier life, before the creator has attached it.
+      if ((worker->flags & Worker::kIdle) == 0) continue;
+      LeaveIdleLocked(worker);
+      while (NeedMoreWorker(ViewLocked())) {
+        // P9: before it works, somebody must be left to be woken.
+        if (!bh && !MayStartWorking(ViewLocked()) && ManageLocked(worker)) continue;
+        ClearFlagsLocked(worker, Worker::kPrep);
+        do {
+          WorkItem* const work = WorkOf(worklist.next);
+          ++progress;
+          if (AssignLocked(work, worker, nullptr)) ProcessScheduledLocked(worker);
+        } while (KeepWorking(ViewLocked()));
+        SetFlagsLocked(worker, Worker::kPrep);
+      }
+      EnterIdleLocked(worker, &after);
+    }
+  }
+  base::ThreadSlot(base::Slot::kWorker) = nullptr;
+}
+
+bool WorkerPool::AssignLocked(WorkItem* work, Worker* worker, ListNode** next_cursor) {
+  // N2, N4: one instance at a time in a pool; a second one follows the first.
+  Worker* const collision = FindBusyLocked(work, work->func);
+  if (__builtin_expect(collision != nullptr, 0)) {
+    MoveLinked(work, &collision->scheduled, next_cursor);
+    return false;
+  }
+  MoveLinked(work, &worker->scheduled, next_cursor);
+  return true;
+}
+
+void WorkerPool::ProcessScheduledLocked(Worker* worker) {
+  while (!ListEmpty(&worker->scheduled)) {
+    ProcessOneLocked(worker, WorkOf(worker->scheduled.next));
+  }
+}
+
+void WorkerPool::ProcessOneLocked(Worker* worker, WorkItem* work) {
+  // Everything that is needed later is copied first: once the function runs,
+  // the item may be gone (Q5).
+  const Word word = LoadWord(work);
+  PoolWorkqueue* const pwq = PwqOf(word);
+  const WorkFunc func = work->func;
+  Workqueue* const wq = pwq->wq.load(std::memory_order_relaxed);
+  UWQ_DCHECK(pwq->pool.load(std::memory_order_relaxed) == this);
+
+  worker->current_work = work;
+  worker->current_func = func;
+  worker->current_pwq = pwq;
+  worker->current_word = word;
+  ++worker->nr_executed;
+  worker->busy_next = busy[Bucket(work)];
+  busy[Bucket(work)] = worker;
+  base::Unlink(&work->entry);
+  pwq->Count(PwqStat::kStarted);
+
+  // P6: it does not hold others back once it has started.
+  if (pwq->percpu_intensive) SetFlagsLocked(worker, Worker::kCpuIntensive);
+  AfterUnlock after;
+  KickLocked(&after);  // P8: chain wake-up
+  StartExecution(work, id, off_flags());
+
+  lock.Unlock();
+  after.Run();
+  {
+    LockCheckItemScope checked(wq, func);
+    UWQ_TRACE(execute_start, work, func, wq->name);
+    func(work);
+    UWQ_TRACE(execute_end, work, func);
+  }
+  lock.Lock();
+
+  worker->desc[0] = '\0';
+  pwq->Count(PwqStat::kCompleted);
+  ClearFlagsLocked(worker, Worker::kCpuIntensive | Worker::kSleeping | Worker::kSampledSleep);
+  Worker** link = &busy[Bucket(work)];
+  while (*link != worker) link = &(*link)->busy_next;
+  *link = worker->busy_next;
+  worker->busy_next = nullptr;
+  worker->current_work = nullptr;
+  worker->current_func = nullptr;
+  worker->current_pwq = nullptr;
+  LeaveLocked(this, pwq, word, &after);
+  if (after.activate != nullptr) {
+    // Rare: the freed slot belongs to a queue that waits in another pool.
+    lock.Unlock();
+    after.Run();
+    lock.Lock();
+  }
+}
+
+Worker* WorkerPool::FindBusyLocked(const WorkItem* work, WorkFunc func) {
+  for (Worker* w = busy[Bucket(work)]; w != nullptr; w = w->busy_next) {
+    if (w->current_work == work && w->current_func == func) return w;
+  }
+  return nullptr;
+}
+
+WorkItem* CurrentWork() {
+  const Worker* const worker = CurrentWorker();
+  if (worker == nullptr || worker->pool == nullptr || worker->pool->bh) return nullptr;  // B4
+  return worker->current_work;
+}
+
+bool CurrentIsRescuer() {
+  const Worker* const worker = CurrentWorker();
+  return worker != nullptr && worker->rescue_wq != nullptr;
+}
+
+bool CurrentIsMemReclaim() {
+  const Worker* const worker = CurrentWorker();
+  if (worker == nullptr || worker->current_pwq == nullptr) return false;
+  const Workqueue* const wq = worker->current_pwq->wq.load(std::memory_order_relaxed);
+  return wq->HasFlag(kWqMemReclaim) && !wq->HasFlag(kWqLegacy);
+}
+
+void SetWorkerDesc(const char* desc) {
+  Worker* const worker = CurrentWorker();
+  if (worker == nullptr) return;
+  MutexLock held(&worker->pool->lock);  // a dump may read it
+  absl::SNPrintF(worker->desc, sizeof(worker->desc), "%s", desc);
+}
+
+}  // namespace uwq::core

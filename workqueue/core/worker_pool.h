@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// worker_pool.h -- runs work items with just enough threads.
+//
+// Invariant W1: an item that is executing in a pool is in that pool's busy table,
+// under its address and its function; a second instance that meets it there goes
+// to the busy worker's own list and runs right after, on that worker (N2-N6).
+// Invariant W2: a pool's list is FIFO over all queues that share the pool (O5).
+// Locks and their order: docs/locking.md.  When workers start and stop: pool_policy.h.
+#ifndef UWQ_WORKQUEUE_CORE_WORKER_POOL_H_
+#define UWQ_WORKQUEUE_CORE_WORKER_POOL_H_
+
+#include <sched.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "workqueue/base/list.h"
+#include "workqueue/base/sync.h"
+#include "workqueue/core/pool_policy.h"
+#include "workqueue/core/topology.h"
+#include "workqueue/core/work_state.h"
+
+namespace uwq::core {
+
+class Runtime;
+class Workqueue;
+class WorkerPool;
+class NodeActive;
+struct PoolWorkqueue;
+
+inline constexpr int kWorkerDescLen = 32;
+inline constexpr int kBusyBuckets = 64;
+
+// Attributes of an unbound pool; pools are shared by equality (U1).
+struct PoolAttrs {
+  int nice = 0;
+  bool affn_strict = false;
+  CpuMask pod_mask;  // the pod; workers are bound to it when strict
+  CpuMask cpumask;   // where workers may run; ignored (empty) when strict
+  bool operator==(const PoolAttrs&) const = default;
+};
+
+//  I: set at construction   L: pool->lock   S: its own thread only   A: atomic
+struct Worker {
+  enum : unsigned {
+    kDie = 1u << 0,           // leave the loop
+    kIdle = 1u << 1,          // on idle_list
+    kPrep = 1u << 2,          // between sleep and the first item
+    kCpuIntensive = 1u << 3,  // out of concurrency management until the item ends
+    kUnbound = 1u << 4,       // never in it
+    kKicked = 1u << 5,        // woken, has not run yet: nobody else is woken, nobody reaps it
+    kSleeping = 1u << 6,      // blocks inside an item: BlockingScope said so
+    kSampledSleep = 1u << 7,  // blocks inside an item: the sampler found it so
+  };
+  static constexpr unsigned kNotRunning =
+      kPrep | kCpuIntensive | kUnbound | kSleeping | kSampledSleep;
+
+  WorkerPool* pool = nullptr;    // L; a rescuer's: the pool that it serves now
+  base::ListNode idle_node;      // L
+  base::ListNode all_node;       // L: pool->workers_
+  Worker* busy_next = nullptr;   // L: chain in the busy table
+  unsigned flags = kPrep;        // L
+  int id = 0;                    // I
+
+  WorkItem* current_work = nullptr;        // L to write, S to read
+  WorkFunc current_func = nullptr;         // L, S
+  PoolWorkqueue* current_pwq = nullptr;    // L, S
+  Word current_word = 0;                   // L: the word at the start (colour, INACTIVE)
+  base::ListNode scheduled;                // L: works handed to this worker
+  uint64_t nr_executed = 0;                // L: tells one execution from the next
+  base::Nanos idle_since_ns = 0;           // L
+
+  // The sampler's view of the current execution (concurrency.cc).
+  uint64_t sampled_execution = 0;          // L
+  base::Nanos sampled_cpu_ns = 0;          // L
+  base::Nanos sampled_at_ns = 0;           // L
+
+  Workqueue* rescue_wq = nullptr;          // I: the queue whose rescuer this is
+  char desc[kWorkerDescLen] = {};          // S: set_worker_desc(), until the item ends
+  int blocking_depth = 0;                  // S: nested BlockingScopes
+
+  base::Parker parker;
+  base::Thread thread;  // creator, joiner
+  base::Atomic<base::ThreadId> tid{0};
+};
+
+// The worker that the calling thread is, or null.
+inline Worker* CurrentWorker() {
+  return static_cast<Worker*>(base::ThreadSlot(base::Slot::kWorker));
+}
+
+// What must be done once the pool's lock is dropped.  Declare it before the
+// MutexLock: destructors then run in the right order.
+class AfterUnlock {
+ public:
+  AfterUnlock() = default;
+  ~AfterUnlock() { Run(); }
+  AfterUnlock(const AfterUnlock&) = delete;
+  AfterUnlock& operator=(const AfterUnlock&) = delete;
+
+  // With no pool lock held; also early, and again.
+  void Run();
+
+  Worker* wake = nullptr;            // S12: futex wakes happen outside the lock
+  NodeActive* activate = nullptr;    // a queue of another pool waits for the freed slot
+  Runtime* poke_service = nullptr;   // the sampler, the mayday timer or the reaper has work
+};
+
+class WorkerPool {
+ public:
+  // cpu >= 0: per-CPU pool; cpu < 0: unbound, by attrs.
+  WorkerPool(Runtime* runtime, int id, int cpu, bool highpri, bool bh);
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  // Creates the first worker.  No lock held.
+  absl::Status Start();
+  // Stops and joins all workers; the pool has no work.  No lock held.
+  void Stop();
+  // An unbound pool out of use takes on other attributes.
+  void Reattribute(const PoolAttrs& attrs);
+
+  PoolView ViewLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
+    return {!base::ListEmpty(&worklist), nr_running, nr_workers, nr_idle, manager != nullptr};
+  }
+
+  // Wakes an idle worker if the policy asks for one; true if one is (or was already) on its way.
+  bool KickLocked(AfterUnlock* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // The worker that executes (`work`, `func`) here, or null (N4, N5).
+  Worker* FindBusyLocked(const WorkItem* work, WorkFunc func) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+
+  // Worker flags and nr_running move together.
+  void SetFlagsLocked(Worker* worker, unsigned flags) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  void ClearFlagsLocked(Worker* worker, unsigned flags) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+
+  // Runs one item: its owner's thread, lock held on entry and exit, dropped while
+  // the function runs (worker.cc).
+  void ProcessOneLocked(Worker* worker, WorkItem* work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // Hands `work` and what is linked behind it to `worker`, or to the worker that
+  // executes it already.  `next_cursor` (may be null) follows the list.
+  bool AssignLocked(WorkItem* work, Worker* worker, base::ListNode** next_cursor)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  void ProcessScheduledLocked(Worker* worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+
+  // Housekeeping by the service thread; returns when to come again.  No lock held.
+  base::Nanos Tick(base::Nanos now_ns);
+  // Ends a manager's pause between creation attempts.
+  void PokeManager();
+
+  // "cpus=0 flags=0x0 nice=0", as in the kernel's dumps.
+  std::string Describe() const;
+  bool unbound() const { return cpu < 0; }
+
+  // --- I -------------------------------------------------------------------
+  Runtime* const runtime;
+  const int id;
+  const int cpu;
+  const bool highpri;
+  const bool bh;
+  Word off_flags() const { return bh ? kOffBh : 0; }
+
+  // --- Runtime::mutex ---------------------------------------------------------
+  PoolAttrs attrs;    // unbound
+  int refs = 0;       // unbound: pool_workqueues that use it
+
+  // --- L ---------------------------------------------------------------------
+  mutable base::Mutex lock;
+  base::ListNode worklist ABSL_GUARDED_BY(lock);  // WorkItem::entry
+  int nr_running ABSL_GUARDED_BY(lock) = 0;
+  int nr_workers ABSL_GUARDED_BY(lock) = 0;
+  int nr_idle ABSL_GUARDED_BY(lock) = 0;
+  base::List<Worker, &Worker::idle_node> idle_list ABSL_GUARDED_BY(lock);  // LIFO: front is warm
+  base::List<Worker, &Worker::all_node> workers ABSL_GUARDED_BY(lock);
+  Worker* busy[kBusyBuckets] ABSL_GUARDED_BY(lock) = {};
+  Worker* manager ABSL_GUARDED_BY(lock) = nullptr;
+  bool stopping ABSL_GUARDED_BY(lock) = false;
+  uint64_t progress ABSL_GUARDED_BY(lock) = 0;  // W2: moves when the head of the list does
+
+  // Deadlines that the service thread serves; 0: not set.
+  base::Nanos mayday_at_ns ABSL_GUARDED_BY(lock) = 0;
+  base::Nanos reap_at_ns ABSL_GUARDED_BY(lock) = 0;
+  bool watched ABSL_GUARDED_BY(lock) = false;  // work waits and nobody was woken for it
+
+ private:
+  friend class Runtime;
+  void WorkerMain(Worker* worker);
+  bool ManageLocked(Worker* worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  absl::Status CreateWorker();
+  void EnterIdleLocked(Worker* worker, AfterUnlock* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  void LeaveIdleLocked(Worker* worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  void WatchLocked(AfterUnlock* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  bool NeedToCreate();
+  base::Thread::Options ThreadOptions(const Worker& worker, cpu_set_t* cpus) const;
+
+  // Tick()'s parts; each returns its next deadline (housekeeping.cc).
+  base::Nanos ReapIdle(base::Nanos now_ns);
+  base::Nanos SendMaydays(base::Nanos now_ns);
+  base::Nanos Sample(base::Nanos now_ns);
+  bool StalledLocked(base::Nanos now_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+
+  static int Bucket(const WorkItem* work) {
+    return static_cast<int>((reinterpret_cast<uintptr_t>(work) >> 5) * 0x9E3779B97F4A7C15ull >> 58);
+  }
+
+  base::CondVar manager_cv_;  // with lock
+  int next_worker_id_ ABSL_GUARDED_BY(lock) = 0;
+  // Worker objects are type-stable until the pool goes: a waker may still touch
+  // the parker of a worker that has just been reaped.
+  std::vector<std::unique_ptr<Worker>> owned_ ABSL_GUARDED_BY(lock);
+  std::vector<Worker*> spare_ ABSL_GUARDED_BY(lock);
+
+  int quiet_ticks_ ABSL_GUARDED_BY(lock) = 0;  // samples in a row that found nothing waiting
+  // Stall watchdog: the progress last seen, since when, and when it was reported.
+  uint64_t stall_progress_ ABSL_GUARDED_BY(lock) = 0;
+  base::Nanos stall_since_ns_ ABSL_GUARDED_BY(lock) = 0;
+  base::Nanos stall_reported_ns_ ABSL_GUARDED_BY(lock) = 0;
+};
+
+}  // namespace uwq::core
+
+#endif  // UWQ_WORKQUEUE_CORE_WORKER_POOL_H_
