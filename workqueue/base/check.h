@@ -19,8 +19,8 @@ void SetCheckHook(CheckHook hook);
 
 }  // namespace uwq::base
 
-#define UWQ_CHECK(cond)                                                                     \
-  (__builtin_expect(!!(cond), 1) ? static_cast<void>(0)                                     \
+#define UWQ_CHECK(cond)                                 \
+  (__builtin_expect(!!(cond), 1) ? static_cast<void>(0) \
                                  : ::uwq::base::CheckFailed(__FILE__, __LINE__, #cond))
 
 #if defined(UWQ_SIM) || !defined(NDEBUG)

@@ -136,11 +136,11 @@ ThreadId SelfId();
 class Thread {
  public:
   struct Options {
-    std::string name;           // cut to 15 characters by the kernel
-    int cpu = -1;               // >= 0: bind to that CPU if it exists, else ignored
+    std::string name = {};            // cut to 15 characters by the kernel
+    int cpu = -1;                     // >= 0: bind to that CPU if it exists, else ignored
     const cpu_set_t* cpus = nullptr;  // else bind to this set; read during Start only
-    int nice = 0;               // best effort: lowering needs CAP_SYS_NICE
-    int rt_priority = 0;        // > 0: SCHED_FIFO, best effort
+    int nice = 0;                     // best effort: lowering needs CAP_SYS_NICE
+    int rt_priority = 0;              // > 0: SCHED_FIFO, best effort
   };
   // All signals are blocked in the new thread.  Fails with RESOURCE_EXHAUSTED
   // when the system refuses a thread, or at fault point "thread_create".

@@ -17,17 +17,17 @@ inline constexpr Nanos kSecond = 1000 * kMillisecond;
 
 // Per-thread pointers that the library keeps; see ThreadSlot().
 enum class Slot : int {
-  kWorker,    // core: the Worker that this thread is, or null
-  kLockDep,   // core: locks and work functions "held" by this thread
-  kBlocking,  // core: depth and owner of BlockingScope
+  kWorker,   // core: the Worker that this thread is, or null
+  kLockDep,  // core: locks and work functions "held" by this thread
+  kGate,     // core: the command gates that this thread holds
   kCount
 };
 
 // What ProbeThread() reports of another thread.
 struct ThreadProbe {
-  bool valid = false;        // the thread exists and could be read
-  bool sleeping = false;     // blocked (not runnable, not running)
-  Nanos cpu_time_ns = 0;     // CPU time it has used since it started
+  bool valid = false;     // the thread exists and could be read
+  bool sleeping = false;  // blocked (not runnable, not running)
+  Nanos cpu_time_ns = 0;  // CPU time it has used since it started
 };
 
 }  // namespace uwq::base

@@ -36,19 +36,17 @@ inline void SetTraceSink(const TraceSink* sink) {
   trace_sink.store(sink, std::memory_order_release);
 }
 
-inline const TraceSink* ActiveTraceSink() {
-  return trace_sink.load(std::memory_order_acquire);
-}
+inline const TraceSink* ActiveTraceSink() { return trace_sink.load(std::memory_order_acquire); }
 
 }  // namespace uwq::base
 
 // UWQ_TRACE(queue_work, work, func, name, req_cpu, cpu);
-#define UWQ_TRACE(event, ...)                                                      \
-  do {                                                                             \
-    const ::uwq::base::TraceSink* uwq_sink = ::uwq::base::ActiveTraceSink();       \
-    if (__builtin_expect(uwq_sink != nullptr && uwq_sink->event != nullptr, 0)) {  \
-      uwq_sink->event(__VA_ARGS__);                                                \
-    }                                                                              \
+#define UWQ_TRACE(event, ...)                                                     \
+  do {                                                                            \
+    const ::uwq::base::TraceSink* uwq_sink = ::uwq::base::ActiveTraceSink();      \
+    if (__builtin_expect(uwq_sink != nullptr && uwq_sink->event != nullptr, 0)) { \
+      uwq_sink->event(__VA_ARGS__);                                               \
+    }                                                                             \
   } while (0)
 
 #endif  // UWQ_WORKQUEUE_BASE_TRACE_H_

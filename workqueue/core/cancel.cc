@@ -74,14 +74,20 @@ bool StealQueued(WorkItem* work, PoolWorkqueue* pwq) {
 
 }  // namespace
 
-void SetTimerSteal(TimerStealFn steal) {
-  timer_steal.store(steal, std::memory_order_release);
-}
+void SetTimerSteal(TimerStealFn steal) { timer_steal.store(steal, std::memory_order_release); }
 
 void WakeClaimWaiters(const WorkItem* work) {
   WaitBucket& bucket = BucketOf(work);
   MutexLock lock(&bucket.mutex);
   bucket.changed.NotifyAll();
+}
+
+void WaitPlaced(WorkItem* work) {
+  for (;;) {
+    const Word now = LoadWord(work);
+    if (OnList(now) || (now & (kPending | kTimer)) != kPending) return;
+    SleepOnClaim(work, now);
+  }
 }
 
 void ReleaseClaimed(WorkItem* work, int disable_depth) {
@@ -116,9 +122,9 @@ bool CancelFlags(WorkItem* work, bool timer, bool disable) {
   const WorkFunc func = work->func;
   ReleaseClaimed(work, depth);
   if (overflow) {
-    ReportOnce(ReportKind::kDisableOverflow, reinterpret_cast<void*>(func),
-               absl::StrCat("disable depth of ", FuncName(func), " is at its limit of ",
-                            kDisableMax));
+    ReportOnce(
+        ReportKind::kDisableOverflow, reinterpret_cast<void*>(func),
+        absl::StrCat("disable depth of ", FuncName(func), " is at its limit of ", kDisableMax));
   }
   return was_pending;
 }
@@ -127,7 +133,7 @@ bool CancelSyncFlags(WorkItem* work, bool timer, bool disable) {
   // C3, C4, C7: the gate is one more level of disable, which nests.
   const bool was_pending = CancelFlags(work, timer, /*disable=*/true);
   (void)FlushWorkFrom(work, /*from_cancel=*/true);
-  if (!disable) (void)EnableWork(work);
+  if (!disable) (void)EnableWork(work, timer);
   return was_pending;
 }
 
@@ -136,8 +142,8 @@ bool CancelWorkSync(WorkItem* work) { return CancelSyncFlags(work, false, false)
 bool DisableWork(WorkItem* work) { return CancelFlags(work, false, true); }
 bool DisableWorkSync(WorkItem* work) { return CancelSyncFlags(work, false, true); }
 
-bool EnableWork(WorkItem* work) {
-  (void)GrabPending(work, false);
+bool EnableWork(WorkItem* work, bool timer) {
+  (void)GrabPending(work, timer);
   int depth = DisableDepthOf(OwnedWord(work));
   const bool underflow = depth == 0;
   if (!underflow) --depth;
@@ -159,9 +165,8 @@ bool EnableAndQueueWork(Workqueue* wq, WorkItem* work) {
 unsigned WorkBusy(WorkItem* work) {
   const Word word = LoadWord(work);
   unsigned result = (word & kPending) != 0 ? kBusyPending : 0;
-  WorkerPool* const pool =
-      OnList(word) ? PwqOf(word)->pool.load(std::memory_order_acquire)
-                   : Runtime::PoolById(PoolIdOf(word));
+  WorkerPool* const pool = OnList(word) ? PwqOf(word)->pool.load(std::memory_order_acquire)
+                                        : Runtime::PoolById(PoolIdOf(word));
   if (pool == nullptr) return result;
   MutexLock lock(&pool->lock);
   if (pool->FindBusyLocked(work, work->func) != nullptr) result |= kBusyRunning;

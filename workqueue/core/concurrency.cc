@@ -36,9 +36,9 @@ void BlockingScope::Exit() {
 void MightSleep(const char* what) {
   const Worker* const worker = CurrentWorker();
   if (worker == nullptr || worker->current_work == nullptr || !worker->pool->bh) return;
-  ReportOnce(ReportKind::kSleepInBh, reinterpret_cast<void*>(worker->current_func),
-             absl::StrCat(what, " may sleep, called from BH work ",
-                          FuncName(worker->current_func)));
+  ReportOnce(
+      ReportKind::kSleepInBh, reinterpret_cast<void*>(worker->current_func),
+      absl::StrCat(what, " may sleep, called from BH work ", FuncName(worker->current_func)));
 }
 
 }  // namespace uwq::core

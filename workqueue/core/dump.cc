@@ -51,8 +51,8 @@ PoolSnapshot SnapshotOf(WorkerPool* pool) {
     ws.idle = (w->flags & Worker::kIdle) != 0;
     if (w->current_work != nullptr) {
       ws.func = FuncName(w->current_func);
-      ws.desc = w->desc[0] != '\0' ? w->desc
-                                   : w->current_pwq->wq.load(std::memory_order_relaxed)->name;
+      ws.desc =
+          w->desc[0] != '\0' ? w->desc : w->current_pwq->wq.load(std::memory_order_relaxed)->name;
     }
     s.workers.push_back(std::move(ws));
   }

@@ -16,8 +16,8 @@ struct WorkerSnapshot {
   base::ThreadId tid = 0;
   bool idle = false;
   bool rescuer = false;
-  std::string func;      // what it executes; empty: nothing
-  std::string desc;      // set_worker_desc(), or the queue's name
+  std::string func;  // what it executes; empty: nothing
+  std::string desc;  // set_worker_desc(), or the queue's name
 };
 
 struct PoolSnapshot {
@@ -37,7 +37,7 @@ struct WorkqueueSnapshot {
   int max_active = 0;
   int nr_active = 0, nr_inactive = 0, nr_in_flight = 0;
   int64_t stats[static_cast<int>(PwqStat::kCount)] = {};
-  bool sysfs = false;    // WQ_SYSFS: listed by name for tools to adjust
+  bool sysfs = false;  // WQ_SYSFS: listed by name for tools to adjust
 };
 
 struct Snapshot {

@@ -4,6 +4,7 @@
 // drain (F*, X1-X5).  The colour algorithm: docs/flush_colours.md.
 #include "absl/strings/str_cat.h"
 #include "workqueue/core/concurrency.h"
+#include "workqueue/core/gate.h"
 #include "workqueue/core/item.h"
 #include "workqueue/core/lock_check.h"
 #include "workqueue/core/pool_workqueue.h"
@@ -57,8 +58,9 @@ void InsertBarrierLocked(WorkerPool* pool, PoolWorkqueue* pwq, Barrier* barrier,
 // F11: would this wait never end?  `pwq` is the target's.
 bool OrderedSelfWait(const PoolWorkqueue* pwq, const Worker* worker) {
   const Worker* const self = CurrentWorker();
-  if (self == nullptr || self->current_pwq == nullptr || worker == self) return false;
   const Workqueue* const wq = pwq->wq.load(std::memory_order_relaxed);
+  if (HoldsGate(wq)) return true;
+  if (self == nullptr || self->current_pwq == nullptr || worker == self) return false;
   return wq->ordered() && self->current_pwq->wq.load(std::memory_order_relaxed) == wq;
 }
 
@@ -88,8 +90,8 @@ FlushStart StartFlush(WorkItem* work, WorkFunc func, Barrier* barrier, const Wor
     WorkerPool* const pool = OnList(word) ? PwqOf(word)->pool.load(std::memory_order_acquire)
                                           : Runtime::PoolById(PoolIdOf(word));
     if (pool == nullptr) {
-      if (OnList(word)) continue;    // its queue was recycled between the two loads
-      return FlushStart::kIdle;      // C9: never queued
+      if (OnList(word)) continue;  // its queue was recycled between the two loads
+      return FlushStart::kIdle;    // C9: never queued
     }
     MutexLock lock(&pool->lock);
     const Word now = LoadWord(work);
@@ -136,10 +138,10 @@ bool FlushWorkFrom(WorkItem* work, bool from_cancel) {
     case FlushStart::kIdle:
       return false;
     case FlushStart::kNever:
-      ReportOnce(ReportKind::kOrderedFlush, reinterpret_cast<void*>(func),
-                 absl::StrCat(call, "(", FuncName(func),
-                              ") from an item of the same ordered workqueue ", wq->name,
-                              " would never return"));
+      ReportOnce(
+          ReportKind::kOrderedFlush, reinterpret_cast<void*>(func),
+          absl::StrCat(call, "(", FuncName(func), ") from an item of the same ordered workqueue ",
+                       wq->name, " would never return"));
       return false;
     case FlushStart::kWait:
       break;
@@ -248,18 +250,22 @@ void FlushColors(Workqueue* wq) {
   CascadeLocked(wq);
 }
 
-// F11: from an item of the queue itself these waits would never end.
+}  // namespace
+
 bool RefuseOwnQueue(Workqueue* wq, const char* call) {
   const Worker* const self = CurrentWorker();
-  if (self == nullptr || self->current_pwq == nullptr ||
-      self->current_pwq->wq.load(std::memory_order_relaxed) != wq) {
-    return false;
-  }
-  ReportOnce(ReportKind::kOwnQueueFlush, reinterpret_cast<void*>(self->current_func),
-             absl::StrCat(call, "(", wq->name, ") from its own item ",
-                          FuncName(self->current_func), " would never return"));
+  const bool item = self != nullptr && self->current_pwq != nullptr &&
+                    self->current_pwq->wq.load(std::memory_order_relaxed) == wq;
+  if (!item && !HoldsGate(wq)) return false;
+  ReportOnce(ReportKind::kOwnQueueFlush,
+             item ? reinterpret_cast<const void*>(self->current_func) : wq,
+             absl::StrCat(call, "(", wq->name, ") from its own ",
+                          item ? absl::StrCat("item ", FuncName(self->current_func)) : "gate",
+                          " would never return"));
   return true;
 }
+
+namespace {
 
 bool DrainedLocked(Workqueue* wq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(wq->mutex) {
   for (PoolWorkqueue* pwq : wq->pwqs) {
@@ -305,9 +311,9 @@ void DrainWorkqueue(Workqueue* wq) {
     }
     ++tries;
     if (tries == 10 || (tries % 100 == 0 && tries <= 1000)) {
-      ReportAlways(ReportKind::kSlowDrain, absl::StrCat("workqueue ", wq->name, ": ", call,
-                                                        "() isn't complete after ", tries,
-                                                        " tries"));
+      ReportAlways(ReportKind::kSlowDrain,
+                   absl::StrCat("workqueue ", wq->name, ": ", call, "() isn't complete after ",
+                                tries, " tries"));
     }
   }
 }

@@ -23,8 +23,8 @@ using base::MutexLock;
 using base::Nanos;
 
 namespace {
-constexpr int kSampleMax = 64;       // workers looked at in one tick
-constexpr int kQuietTicksMax = 8;    // ticks without waiting work before the sampler sleeps
+constexpr int kSampleMax = 64;     // workers looked at in one tick
+constexpr int kQuietTicksMax = 8;  // ticks without waiting work before the sampler sleeps
 constexpr Nanos kUnboundTickNs = base::kSecond;  // nothing to sample there, only stalls
 }  // namespace
 
@@ -41,6 +41,7 @@ Nanos WorkerPool::ReapIdle(Nanos now_ns) {
     if (reap_at_ns == 0) return kForever;
     if (now_ns < reap_at_ns) return reap_at_ns;
     reap_at_ns = 0;
+    if (stopping) return kForever;  // Stop() joins them
     while (TooManyWorkers(ViewLocked())) {
       Worker* const oldest = idle_list.back();
       const Nanos due = oldest->idle_since_ns + runtime->options().idle_worker_timeout_ns;

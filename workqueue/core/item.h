@@ -31,7 +31,7 @@ bool CancelWork(WorkItem* work);
 bool CancelWorkSync(WorkItem* work);
 bool DisableWork(WorkItem* work);
 bool DisableWorkSync(WorkItem* work);
-bool EnableWork(WorkItem* work);
+bool EnableWork(WorkItem* work, bool timer = false);
 bool EnableAndQueueWork(Workqueue* wq, WorkItem* work);
 bool FlushWork(WorkItem* work);
 
@@ -45,6 +45,9 @@ void ReleaseClaimed(WorkItem* work, int disable_depth);
 bool CancelFlags(WorkItem* work, bool timer, bool disable);
 bool CancelSyncFlags(WorkItem* work, bool timer, bool disable);
 bool FlushWorkFrom(WorkItem* work, bool from_cancel);
+
+// Returns once nobody is between "claimed" and "placed" with `work`.
+void WaitPlaced(WorkItem* work);
 
 // The delayed layer takes an item off its armed timer: true if the caller now
 // owns PENDING, false if the timer has just expired.  Installed once, at start.
@@ -64,6 +67,9 @@ void SetWorkerDesc(const char* desc);
 // with debug_objects the on-stack rules (T148).
 void InitWork(WorkItem* work, WorkFunc func, bool on_stack);
 void DestroyWorkOnStack(WorkItem* work);
+// A C++ item is destroyed: one that is pending, or running on another thread, is
+// reported by name, cancelled and waited for.  `timer`: of a delayed item.
+void EndOfLife(WorkItem* work, bool timer);
 void SetDebugObjects(bool on);
 
 // Wakes cancelers that sleep on `work`'s claim (cancel.cc).

@@ -22,8 +22,8 @@ namespace uwq::core {
 struct TrackedLock {
   explicit TrackedLock(const char* name);
   const char* name;
-  uint64_t id;                         // never reused
-  TrackedLock* next_held = nullptr;    // owner only
+  uint64_t id;                       // never reused
+  TrackedLock* next_held = nullptr;  // owner only
 };
 
 // Right after the lock was taken, right before it is released; owner's thread.

@@ -75,4 +75,22 @@ void DestroyWorkOnStack(WorkItem* work) {
                           "; it was cancelled"));
 }
 
+void EndOfLife(WorkItem* work, bool timer) {
+  const Worker* const self = CurrentWorker();
+  const bool own_function = self != nullptr && self->current_work == work;
+  const unsigned busy = WorkBusy(work);
+  const bool running_elsewhere = !own_function && (busy & kBusyRunning) != 0;
+  if (__builtin_expect((busy & kBusyPending) == 0 && !running_elsewhere, 1)) return;
+  const WorkFunc func = work->func;
+  if (own_function) {
+    (void)CancelFlags(work, timer, /*disable=*/false);
+  } else {
+    (void)CancelSyncFlags(work, timer, /*disable=*/false);
+  }
+  ReportOnce(ReportKind::kFreedWhileBusy, reinterpret_cast<void*>(func),
+             absl::StrCat("work item of ", FuncName(func), " destroyed while ",
+                          (busy & kBusyPending) != 0 ? "pending" : "running",
+                          "; it was cancelled and waited for"));
+}
+
 }  // namespace uwq::core

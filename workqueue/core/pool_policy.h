@@ -10,11 +10,11 @@
 namespace uwq::core {
 
 struct PoolView {
-  bool has_work;    // the pool's list is not empty
-  int nr_running;   // runnable workers that count; always 0 for unbound pools
+  bool has_work;   // the pool's list is not empty
+  int nr_running;  // runnable workers that count; always 0 for unbound pools
   int nr_workers;
   int nr_idle;
-  bool managing;    // a worker is creating another one
+  bool managing;  // a worker is creating another one
 };
 
 // Work waits and nobody who counts is running.

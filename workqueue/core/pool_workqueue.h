@@ -77,22 +77,22 @@ class NodeActive {
 struct alignas(1 << kPwqShift) PoolWorkqueue {
   base::Atomic<WorkerPool*> pool{nullptr};
   base::Atomic<Workqueue*> wq{nullptr};
-  NodeActive* node = nullptr;      // I: null for per-CPU and BH queues
-  bool percpu_intensive = false;   // I: WQ_CPU_INTENSIVE on a per-CPU pool
-  bool is_default = false;         // M (wq->mutex)
+  NodeActive* node = nullptr;     // I: null for per-CPU and BH queues
+  bool percpu_intensive = false;  // I: WQ_CPU_INTENSIVE on a per-CPU pool
+  bool is_default = false;        // M (wq->mutex)
 
-  int work_color = 0;              // L: colour of new items
-  int flush_color = -1;            // L: colour a flusher waits for, or -1
-  int nr_active = 0;               // L
-  bool live = false;               // L: false once replaced; released when idle
-  bool plugged = false;            // L: ordered queue: waits for its predecessors (O1)
+  int work_color = 0;                // L: colour of new items
+  int flush_color = -1;              // L: colour a flusher waits for, or -1
+  int nr_active = 0;                 // L
+  bool live = false;                 // L: false once replaced; released when idle
+  bool plugged = false;              // L: ordered queue: waits for its predecessors (O1)
   int nr_in_flight[kNrColors] = {};  // L
-  base::ListNode inactive = {&inactive, &inactive};  // L: WorkItem::entry, FIFO (O3)
-  base::ListNode pending_node;     // NodeActive::lock_
-  base::ListNode mayday_node;      // wq->mayday_lock
-  bool mayday_sent = false;        // wq->mayday_lock
-  base::ListNode wq_node;          // M: wq->pwqs, newest first
-  PoolWorkqueue* next_release = nullptr;  // service thread's list, slab's free list
+  base::ListNode inactive = {&inactive, &inactive};       // L: WorkItem::entry, FIFO (O3)
+  base::ListNode pending_node;                            // NodeActive::lock_
+  base::ListNode mayday_node;                             // wq->mayday_lock
+  bool mayday_sent = false;                               // wq->mayday_lock
+  base::ListNode wq_node;                                 // M: wq->pwqs, newest first
+  PoolWorkqueue* next_release = nullptr;                  // service thread's list, slab's free list
   int64_t stats[static_cast<int>(PwqStat::kCount)] = {};  // L
 
   void Count(PwqStat stat, int64_t by = 1) { stats[static_cast<int>(stat)] += by; }

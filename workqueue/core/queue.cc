@@ -2,6 +2,7 @@
 //
 // queue.cc -- from "queue this item" to its place on a list (1.6, Q*, N*).
 #include "absl/strings/str_cat.h"
+#include "workqueue/core/gate.h"
 #include "workqueue/core/item.h"
 #include "workqueue/core/pool_workqueue.h"
 #include "workqueue/core/report.h"
@@ -162,6 +163,7 @@ bool QueueWorkNode(int node, Workqueue* wq, WorkItem* work) {
 }
 
 bool IsChained(const Workqueue* wq) {
+  if (HoldsGate(wq)) return true;
   const Worker* const worker = CurrentWorker();
   // X9: never true in BH context.
   return worker != nullptr && worker->current_pwq != nullptr && !wq->HasFlag(kWqBh) &&

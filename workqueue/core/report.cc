@@ -65,16 +65,41 @@ void Deliver(ReportKind kind, const std::string& text) {
 }  // namespace
 
 const char* ReportKindName(ReportKind kind) {
-  static const char* const kNames[] = {
-      "bad flags",          "max_active clamped",    "name truncated",      "bad CPU",
-      "queue on draining",  "list corruption",       "uninitialised item",  "re-init while queued",
-      "freed while busy",   "on-stack rule",         "disable overflow",    "enable underflow",
-      "self flush",         "own queue flush",       "ordered flush",       "flush under lock",
-      "flush dependency",   "system queue flush",    "second queue",        "unbound only",
-      "ordered max_active", "ordered attributes",    "deprecated queue",    "busy destroy",
-      "double destroy",     "armed timer",           "cancel armed timer",  "slow drain",
-      "sleep in BH",        "leaked lock",           "CPU hog",             "workqueue lockup",
-      "forked runtime",     "warning"};
+  static const char* const kNames[] = {"bad flags",
+                                       "max_active clamped",
+                                       "name truncated",
+                                       "bad CPU",
+                                       "queue on draining",
+                                       "list corruption",
+                                       "uninitialised item",
+                                       "re-init while queued",
+                                       "freed while busy",
+                                       "on-stack rule",
+                                       "disable overflow",
+                                       "enable underflow",
+                                       "self flush",
+                                       "own queue flush",
+                                       "ordered flush",
+                                       "flush under lock",
+                                       "flush dependency",
+                                       "system queue flush",
+                                       "second queue",
+                                       "unbound only",
+                                       "ordered max_active",
+                                       "ordered attributes",
+                                       "deprecated queue",
+                                       "busy destroy",
+                                       "double destroy",
+                                       "armed timer",
+                                       "cancel armed timer",
+                                       "slow drain",
+                                       "sleep in BH",
+                                       "leaked lock",
+                                       "CPU hog",
+                                       "workqueue lockup",
+                                       "forked runtime",
+                                       "bad delay",
+                                       "warning"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == static_cast<size_t>(ReportKind::kCount));
   return kNames[static_cast<int>(kind)];
 }

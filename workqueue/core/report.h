@@ -17,39 +17,40 @@
 namespace uwq::core {
 
 enum class ReportKind : int {
-  kBadFlags,            // alloc: unknown or contradictory flags (1.4)
-  kMaxActiveClamped,    // alloc, set_max_active: out of range (T108)
-  kNameTruncated,       // alloc: longer than 31 characters (T135)
-  kBadCpu,              // queue_work_on: no such CPU
-  kQueueOnDraining,     // Q7
-  kListCorruption,      // Q10
-  kUninitialised,       // queueing an item that was never initialised (T150)
-  kReinitWhileQueued,   // INIT_WORK on a queued item (T149)
-  kFreedWhileBusy,      // a C++ item destroyed while pending or running
-  kStackMismatch,       // on-stack rules (T148)
-  kDisableOverflow,     // E1
-  kEnableUnderflow,     // E1
-  kSelfFlush,           // F11
-  kOwnQueueFlush,       // F11
-  kOrderedFlush,        // F11: flush_work of a later item of the caller's ordered queue
-  kFlushUnderLock,      // L2, L3, T088
-  kFlushDependency,     // F12
-  kSystemFlush,         // T090
-  kSecondQueue,         // N3, C8: queued on a second wq while running on the first
-  kUnboundOnly,         // attributes on a per-CPU queue (T132), queue_work_node
-  kOrderedMaxActive,    // A10
-  kOrderedAttrs,        // ordered queue re-attributed with ordered = false
-  kDeprecatedQueue,     // __WQ_DEPRECATED
-  kDestroyBusy,         // X6
+  kBadFlags,           // alloc: unknown or contradictory flags (1.4)
+  kMaxActiveClamped,   // alloc, set_max_active: out of range (T108)
+  kNameTruncated,      // alloc: longer than 31 characters (T135)
+  kBadCpu,             // queue_work_on: no such CPU
+  kQueueOnDraining,    // Q7
+  kListCorruption,     // Q10
+  kUninitialised,      // queueing an item that was never initialised (T150)
+  kReinitWhileQueued,  // INIT_WORK on a queued item (T149)
+  kFreedWhileBusy,     // a C++ item destroyed while pending or running
+  kStackMismatch,      // on-stack rules (T148)
+  kDisableOverflow,    // E1
+  kEnableUnderflow,    // E1
+  kSelfFlush,          // F11
+  kOwnQueueFlush,      // F11
+  kOrderedFlush,       // F11: flush_work of a later item of the caller's ordered queue
+  kFlushUnderLock,     // L2, L3, T088
+  kFlushDependency,    // F12
+  kSystemFlush,        // T090
+  kSecondQueue,        // N3, C8: queued on a second wq while running on the first
+  kUnboundOnly,        // attributes on a per-CPU queue (T132), queue_work_node
+  kOrderedMaxActive,   // A10
+  kOrderedAttrs,       // ordered queue re-attributed with ordered = false
+  kDeprecatedQueue,    // __WQ_DEPRECATED
+  kDestroyBusy,        // X6
   kDoubleDestroy,
-  kArmedTimerAtDestroy, // D10
-  kCancelArmedTimer,    // D8
-  kSlowDrain,           // X3
-  kSleepInBh,           // B2
-  kLeakedLock,          // P13
-  kCpuHog,              // P5
-  kStall,               // W3
-  kForkedRuntime,       // use of a Runtime in the child of a fork
+  kArmedTimerAtDestroy,  // D10
+  kCancelArmedTimer,     // D8
+  kSlowDrain,            // X3
+  kSleepInBh,            // B2
+  kLeakedLock,           // P13
+  kCpuHog,               // P5
+  kStall,                // W3
+  kForkedRuntime,        // use of a Runtime in the child of a fork
+  kBadDelay,             // a negative or infinite delay
   kOther,
   kCount
 };

@@ -10,7 +10,7 @@ using base::ListNode;
 using base::MutexLock;
 
 absl::StatusOr<std::unique_ptr<Rescuer>> Rescuer::Start(Workqueue* wq) {
-  std::unique_ptr<Rescuer> rescuer(new Rescuer(wq));
+  std::unique_ptr<Rescuer> rescuer(new Rescuer());
   Worker& worker = rescuer->worker_;
   base::ListInit(&worker.scheduled);
   base::ListInit(&worker.idle_node);

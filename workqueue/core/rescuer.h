@@ -31,11 +31,10 @@ class Rescuer {
   Worker* worker() { return &worker_; }
 
  private:
-  explicit Rescuer(Workqueue* wq) : wq_(wq) {}
+  Rescuer() = default;
   void Main();
   void Rescue(PoolWorkqueue* pwq);
 
-  Workqueue* const wq_;
   Worker worker_;
   base::Mutex mayday_lock_;  // inside pool->lock
   base::List<PoolWorkqueue, &PoolWorkqueue::mayday_node> maydays_ ABSL_GUARDED_BY(mayday_lock_);

@@ -36,7 +36,13 @@ Globals& TheGlobals() {
   return *globals;
 }
 
+base::Atomic<ExtensionFactory> extension_factory{nullptr};
+
 }  // namespace
+
+void SetExtensionFactory(ExtensionFactory factory) {
+  extension_factory.store(factory, std::memory_order_release);
+}
 
 // The rule for fork(): the child inherits no thread, so each inherited Runtime is
 // dead there.  Queueing on it is refused and reported, it may be destroyed (its
@@ -143,6 +149,7 @@ Runtime::~Runtime() {
     }
     DestroyWorkqueue(wq);
   }
+  delete extension_.exchange(nullptr, std::memory_order_acq_rel);
   service_->Stop();
   MutexLock lock(&mutex);
   for (auto& pool : pools_) {
@@ -345,6 +352,18 @@ void Runtime::FreeWq(Workqueue* wq) {
 void Runtime::PokeService() { service_->Poke(); }
 void Runtime::ReleaseLater(PoolWorkqueue* pwq) { service_->ReleaseLater(pwq); }
 void Runtime::WaitReleased() { service_->WaitReleased(); }
+
+absl::Status Runtime::EnsureExtension() {
+  if (extension() != nullptr) return absl::OkStatus();
+  const ExtensionFactory factory = extension_factory.load(std::memory_order_acquire);
+  if (factory == nullptr) return absl::OkStatus();
+  MutexLock starting(&start_mutex_);
+  if (extension() != nullptr) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<RuntimeExtension>> made = factory(this);
+  if (!made.ok()) return made.status();
+  extension_.store(made->release(), std::memory_order_release);
+  return absl::OkStatus();
+}
 
 // --- System queues (1.12) --------------------------------------------------------------------
 

@@ -32,13 +32,13 @@ struct RuntimeOptions {
   base::Nanos cpu_intensive_thresh_ns = 10 * base::kMillisecond;  // 0: no hog detection
   int cpu_intensive_warning_thresh = 4;                           // 0: silent
   base::Nanos watchdog_thresh_ns = 30 * base::kSecond;            // 0: off
-  int panic_on_stall = 0;                    // abort at the N-th stall report; 0: never
-  base::Nanos panic_on_stall_time_ns = 0;    // abort if one stall lasts that long; 0: never
+  int panic_on_stall = 0;                  // abort at the N-th stall report; 0: never
+  base::Nanos panic_on_stall_time_ns = 0;  // abort if one stall lasts that long; 0: never
   bool power_efficient = false;
-  bool debug_force_rr_cpu = false;           // unbound items go round-robin: a test mode
+  bool debug_force_rr_cpu = false;  // unbound items go round-robin: a test mode
   AffnScope default_affn_scope = AffnScope::kCacheShard;
   int cache_shard_size = 8;
-  CpuMask unbound_cpus;                      // empty: all
+  CpuMask unbound_cpus;  // empty: all
 };
 
 enum class SystemWq : int {
@@ -58,6 +58,17 @@ enum class SystemWq : int {
 };
 
 class Service;
+
+// A part of a higher layer that lives with a Runtime: its timers and event loop.
+// It is made with the Runtime's first queue, so that arming a timer later neither
+// allocates nor starts a thread.
+class RuntimeExtension {
+ public:
+  virtual ~RuntimeExtension() = default;  // all queues are gone
+};
+using ExtensionFactory = absl::StatusOr<std::unique_ptr<RuntimeExtension>> (*)(Runtime*);
+// Installed once, at start, by the layer that provides it.
+void SetExtensionFactory(ExtensionFactory factory);
 
 class Runtime {
  public:
@@ -101,7 +112,11 @@ class Runtime {
   void ReleaseLater(PoolWorkqueue* pwq);  // S22; any lock may be held
   void WaitReleased();                    // until the service has no release under way
 
-  // Freezer (freezer.cc).
+  // Makes the extension if there is a factory and none yet.
+  absl::Status EnsureExtension();
+  RuntimeExtension* extension() const { return extension_.load(std::memory_order_acquire); }
+
+  // Freezer.
   void FreezeBegin();
   bool FreezeBusy();
   void Thaw();
@@ -150,6 +165,8 @@ class Runtime {
   base::Mutex hog_mutex_;
   std::vector<std::pair<WorkFunc, int>> hogs_ ABSL_GUARDED_BY(hog_mutex_);
   base::Atomic<int> stall_reports_{0};
+
+  base::Atomic<RuntimeExtension*> extension_{nullptr};  // owned; set under start_mutex_
 
   base::Mutex system_mutex_;
   base::Atomic<Workqueue*> system_[static_cast<int>(SystemWq::kCount)] = {};

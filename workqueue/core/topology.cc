@@ -12,6 +12,7 @@
 #include "workqueue/base/sync.h"
 
 namespace uwq::core {
+#if !defined(UWQ_SIM)
 namespace {
 
 // The first number of a /sys list file, or `fallback` where there is none.
@@ -34,8 +35,8 @@ int NodeOfMachineCpu(int cpu) {
 int LastCacheOf(int cpu) {
   int cache = cpu;
   for (int index = 0; index < 8; ++index) {
-    const std::string path = absl::StrFormat(
-        "/sys/devices/system/cpu/cpu%d/cache/index%d/shared_cpu_list", cpu, index);
+    const std::string path =
+        absl::StrFormat("/sys/devices/system/cpu/cpu%d/cache/index%d/shared_cpu_list", cpu, index);
     const int first = ReadFirstNumber(path, -1);
     if (first < 0) break;
     cache = first;
@@ -49,6 +50,7 @@ int Dense(std::map<int, int>& ids, int id) {
 }
 
 }  // namespace
+#endif
 
 const char* AffnScopeName(AffnScope scope) {
   static const char* const kNames[kAffnScopes] = {"default",     "cpu",  "smt",   "cache",
@@ -59,13 +61,13 @@ const char* AffnScopeName(AffnScope scope) {
 
 Topology Topology::FromMachine() {
   Topology t;
-  std::map<int, int> nodes, caches, cores;
 #if defined(UWQ_SIM)
   for (int cpu = 0; cpu < base::OnlineCpus(); ++cpu) {
     t.cpus_.push_back({0, 0, cpu});
     t.machine_cpus_.push_back(cpu);
   }
 #else
+  std::map<int, int> nodes, caches, cores;
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) CPU_SET(0, &allowed);
@@ -73,8 +75,8 @@ Topology Topology::FromMachine() {
     if (!CPU_ISSET(cpu, &allowed)) continue;
     const int core = ReadFirstNumber(
         absl::StrFormat("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu), cpu);
-    t.cpus_.push_back({Dense(nodes, NodeOfMachineCpu(cpu)), Dense(caches, LastCacheOf(cpu)),
-                       Dense(cores, core)});
+    t.cpus_.push_back(
+        {Dense(nodes, NodeOfMachineCpu(cpu)), Dense(caches, LastCacheOf(cpu)), Dense(cores, core)});
     t.machine_cpus_.push_back(cpu);
   }
 #endif

@@ -227,8 +227,9 @@ void WorkerPool::ClearFlagsLocked(Worker* worker, unsigned flags) {
 std::string WorkerPool::Describe() const {
   const bool anywhere = unbound() && attrs.cpumask.none();
   return absl::StrCat(
-      "cpus=", unbound() ? FormatCpuMask(anywhere ? runtime->topology().all() : attrs.cpumask)
-                         : absl::StrCat(cpu),
+      "cpus=",
+      unbound() ? FormatCpuMask(anywhere ? runtime->topology().all() : attrs.cpumask)
+                : absl::StrCat(cpu),
       " flags=0x", bh ? 1 : 0, " nice=", unbound() ? attrs.nice : (highpri ? kHighpriNice : 0));
 }
 

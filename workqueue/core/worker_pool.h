@@ -59,29 +59,29 @@ struct Worker {
   static constexpr unsigned kNotRunning =
       kPrep | kCpuIntensive | kUnbound | kSleeping | kSampledSleep;
 
-  WorkerPool* pool = nullptr;    // L; a rescuer's: the pool that it serves now
-  base::ListNode idle_node;      // L
-  base::ListNode all_node;       // L: pool->workers_
-  Worker* busy_next = nullptr;   // L: chain in the busy table
-  unsigned flags = kPrep;        // L
-  int id = 0;                    // I
+  WorkerPool* pool = nullptr;   // L; a rescuer's: the pool that it serves now
+  base::ListNode idle_node;     // L
+  base::ListNode all_node;      // L: pool->workers_
+  Worker* busy_next = nullptr;  // L: chain in the busy table
+  unsigned flags = kPrep;       // L
+  int id = 0;                   // I
 
-  WorkItem* current_work = nullptr;        // L to write, S to read
-  WorkFunc current_func = nullptr;         // L, S
-  PoolWorkqueue* current_pwq = nullptr;    // L, S
-  Word current_word = 0;                   // L: the word at the start (colour, INACTIVE)
-  base::ListNode scheduled;                // L: works handed to this worker
-  uint64_t nr_executed = 0;                // L: tells one execution from the next
-  base::Nanos idle_since_ns = 0;           // L
+  WorkItem* current_work = nullptr;      // L to write, S to read
+  WorkFunc current_func = nullptr;       // L, S
+  PoolWorkqueue* current_pwq = nullptr;  // L, S
+  Word current_word = 0;                 // L: the word at the start (colour, INACTIVE)
+  base::ListNode scheduled;              // L: works handed to this worker
+  uint64_t nr_executed = 0;              // L: tells one execution from the next
+  base::Nanos idle_since_ns = 0;         // L
 
   // The sampler's view of the current execution (concurrency.cc).
-  uint64_t sampled_execution = 0;          // L
-  base::Nanos sampled_cpu_ns = 0;          // L
-  base::Nanos sampled_at_ns = 0;           // L
+  uint64_t sampled_execution = 0;  // L
+  base::Nanos sampled_cpu_ns = 0;  // L
+  base::Nanos sampled_at_ns = 0;   // L
 
-  Workqueue* rescue_wq = nullptr;          // I: the queue whose rescuer this is
-  char desc[kWorkerDescLen] = {};          // S: set_worker_desc(), until the item ends
-  int blocking_depth = 0;                  // S: nested BlockingScopes
+  Workqueue* rescue_wq = nullptr;  // I: the queue whose rescuer this is
+  char desc[kWorkerDescLen] = {};  // S: set_worker_desc(), until the item ends
+  int blocking_depth = 0;          // S: nested BlockingScopes
 
   base::Parker parker;
   base::Thread thread;  // creator, joiner
@@ -105,9 +105,9 @@ class AfterUnlock {
   // With no pool lock held; also early, and again.
   void Run();
 
-  Worker* wake = nullptr;            // S12: futex wakes happen outside the lock
-  NodeActive* activate = nullptr;    // a queue of another pool waits for the freed slot
-  Runtime* poke_service = nullptr;   // the sampler, the mayday timer or the reaper has work
+  Worker* wake = nullptr;           // S12: futex wakes happen outside the lock
+  NodeActive* activate = nullptr;   // a queue of another pool waits for the freed slot
+  Runtime* poke_service = nullptr;  // the sampler, the mayday timer or the reaper has work
 };
 
 class WorkerPool {
@@ -165,8 +165,8 @@ class WorkerPool {
   Word off_flags() const { return bh ? kOffBh : 0; }
 
   // --- Runtime::mutex ---------------------------------------------------------
-  PoolAttrs attrs;    // unbound
-  int refs = 0;       // unbound: pool_workqueues that use it
+  PoolAttrs attrs;  // unbound
+  int refs = 0;     // unbound: pool_workqueues that use it
 
   // --- L ---------------------------------------------------------------------
   mutable base::Mutex lock;

@@ -31,9 +31,9 @@ absl::StatusOr<unsigned> CheckFlags(const WorkqueueOptions& options, bool power_
   unsigned flags = options.flags;
   const unsigned internal = kWqOrdered | kWqLegacy | kWqDeprecated | kWqSystem;
   if ((flags & ~(kWqPublicFlags | internal)) != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("workqueue %s: unknown flag bits 0x%x", options.name,
-                        flags & ~(kWqPublicFlags | internal)));
+    return absl::InvalidArgumentError(absl::StrFormat("workqueue %s: unknown flag bits 0x%x",
+                                                      options.name,
+                                                      flags & ~(kWqPublicFlags | internal)));
   }
   if ((flags & kWqBh) != 0) {
     if ((flags & ~(kWqBhAllows | kWqDeprecated | kWqSystem)) != 0 || options.max_active != 0) {
@@ -66,10 +66,10 @@ absl::StatusOr<unsigned> CheckFlags(const WorkqueueOptions& options, bool power_
 int ClampMaxActive(int max_active, const char* name) {
   const int clamped = std::clamp(max_active, 1, kWqMaxActive);
   if (clamped != max_active) {
-    ReportAlways(ReportKind::kMaxActiveClamped,
-                 absl::StrCat("workqueue ", name, ": max_active ", max_active,
-                              " is out of range, clamping to ", clamped, " (1..", kWqMaxActive,
-                              ")"));
+    ReportAlways(
+        ReportKind::kMaxActiveClamped,
+        absl::StrCat("workqueue ", name, ": max_active ", max_active,
+                     " is out of range, clamping to ", clamped, " (1..", kWqMaxActive, ")"));
   }
   return clamped;
 }
@@ -152,8 +152,8 @@ absl::StatusOr<std::vector<NewPwq>> PreparePools(Workqueue* wq, const WorkqueueA
     return links;
   }
   // U3: an empty intersection means the whole unbound mask.
-  CpuMask effective = attrs.cpumask.any() ? attrs.cpumask & runtime->unbound_mask()
-                                          : runtime->unbound_mask();
+  CpuMask effective =
+      attrs.cpumask.any() ? attrs.cpumask & runtime->unbound_mask() : runtime->unbound_mask();
   if (effective.none()) effective = runtime->unbound_mask();
   AffnScope scope = attrs.affn_scope;
   if (scope == AffnScope::kDefault) scope = runtime->options().default_affn_scope;
@@ -162,14 +162,12 @@ absl::StatusOr<std::vector<NewPwq>> PreparePools(Workqueue* wq, const WorkqueueA
     PoolAttrs want;
     want.nice = attrs.nice;
     want.affn_strict = attrs.affn_strict && !wq->ordered();
-    want.pod_mask =
-        topology.PodMask(scope, cpu, runtime->options().cache_shard_size) & effective;
+    want.pod_mask = topology.PodMask(scope, cpu, runtime->options().cache_shard_size) & effective;
     if (want.pod_mask.none()) want.pod_mask = effective;
     if (!want.affn_strict) want.cpumask = effective;
     // CPUs of one pod share the pool_workqueue, too: one FIFO, fewer to flush.
-    auto same = std::find_if(links.begin(), links.end(), [&](const NewPwq& link) {
-      return link.pool->attrs == want;
-    });
+    auto same = std::find_if(links.begin(), links.end(),
+                             [&](const NewPwq& link) { return link.pool->attrs == want; });
     if (same != links.end()) {
       same->cpus.set(cpu);
       continue;
@@ -239,6 +237,8 @@ absl::StatusOr<Workqueue*> AllocWorkqueue(Runtime* runtime, const WorkqueueOptio
   if (options.name.empty()) return absl::InvalidArgumentError("workqueue: empty name");
   absl::StatusOr<unsigned> flags = CheckFlags(options, runtime->options().power_efficient);
   if (!flags.ok()) return flags.status();
+  absl::Status extended = runtime->EnsureExtension();
+  if (!extended.ok()) return extended;
   Workqueue* const wq = base::FaultInjected("alloc_workqueue") ? nullptr : runtime->AllocWq();
   if (wq == nullptr) {
     return absl::ResourceExhaustedError(absl::StrCat("workqueue ", options.name, ": no memory"));
@@ -310,14 +310,7 @@ void DestroyWorkqueue(Workqueue* wq) {
       return;
     }
   }
-  const Worker* const self = CurrentWorker();
-  if (self != nullptr && self->current_pwq != nullptr &&
-      self->current_pwq->wq.load(std::memory_order_relaxed) == wq) {
-    ReportOnce(ReportKind::kOwnQueueFlush, reinterpret_cast<void*>(self->current_func),
-               absl::StrCat("destroy_workqueue(", wq->name, ") from its own item ",
-                            FuncName(self->current_func), " would never return"));
-    return;
-  }
+  if (RefuseOwnQueue(wq, "destroy_workqueue")) return;
   // X6, in this order.
   if (ArmedTimersFn hook = armed_timers_hook.load(std::memory_order_acquire)) hook(wq);
   wq->flags.fetch_or(kWqDestroying, std::memory_order_acq_rel);
@@ -336,8 +329,8 @@ void DestroyWorkqueue(Workqueue* wq) {
   }
   if (busy) {
     ReportOnce(ReportKind::kDestroyBusy, wq,
-               absl::StrCat("destroy_workqueue: ", wq->name,
-                            " has references left and is leaked\n", DumpText(runtime, true)));
+               absl::StrCat("destroy_workqueue: ", wq->name, " has references left and is leaked\n",
+                            DumpText(runtime, true)));
     return;
   }
   {
@@ -380,8 +373,7 @@ void ReleasePwq(PoolWorkqueue* pwq) {
 
 absl::Status ApplyWorkqueueAttrs(Workqueue* wq, const WorkqueueAttrs& requested) {
   if (!wq->unbound()) {
-    const std::string text =
-        absl::StrCat("apply_workqueue_attrs on per-CPU workqueue ", wq->name);
+    const std::string text = absl::StrCat("apply_workqueue_attrs on per-CPU workqueue ", wq->name);
     ReportOnce(ReportKind::kUnboundOnly, wq, text);
     return absl::InvalidArgumentError(text);
   }

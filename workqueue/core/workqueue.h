@@ -71,22 +71,22 @@ struct Flusher {
 class Workqueue {
  public:
   // --- Read by every queueing call; written at set-up and tear-down (S8) -----
-  base::Atomic<unsigned> flags{0};                 // A
-  Runtime* runtime = nullptr;                      // I
+  base::Atomic<unsigned> flags{0};                          // A
+  Runtime* runtime = nullptr;                               // I
   std::unique_ptr<base::Atomic<PoolWorkqueue*>[]> cpu_pwq;  // A, by CPU
-  base::Atomic<PoolWorkqueue*> dfl_pwq{nullptr};   // A: unbound: the fallback; ordered: the one
-  char name[kWqNameLen] = {};                      // I
+  base::Atomic<PoolWorkqueue*> dfl_pwq{nullptr};  // A: unbound: the fallback; ordered: the one
+  char name[kWqNameLen] = {};                     // I
 
-  base::Atomic<int> max_active{0};                 // A: in force; 0 while frozen
+  base::Atomic<int> max_active{0};  // A: in force; 0 while frozen
   base::Atomic<int> min_active{0};
-  std::unique_ptr<NodeActive[]> node_active;       // unbound: nr_nodes + 1
+  std::unique_ptr<NodeActive[]> node_active;  // unbound: nr_nodes + 1
 
   mutable base::Mutex mutex;
   base::List<PoolWorkqueue, &PoolWorkqueue::wq_node> pwqs ABSL_GUARDED_BY(mutex);
   int saved_max_active ABSL_GUARDED_BY(mutex) = 0;
   int saved_min_active ABSL_GUARDED_BY(mutex) = 0;
   int nr_drainers ABSL_GUARDED_BY(mutex) = 0;
-  WorkqueueAttrs attrs ABSL_GUARDED_BY(mutex);     // unbound
+  WorkqueueAttrs attrs ABSL_GUARDED_BY(mutex);  // unbound
 
   // Flush colours (F3, flush.cc).
   int work_color ABSL_GUARDED_BY(mutex) = 0;
@@ -96,13 +96,13 @@ class Workqueue {
   base::List<Flusher, &Flusher::node> flusher_queue ABSL_GUARDED_BY(mutex);
   base::List<Flusher, &Flusher::node> flusher_overflow ABSL_GUARDED_BY(mutex);
 
-  std::unique_ptr<Rescuer> rescuer;                // I until destroyed
+  std::unique_ptr<Rescuer> rescuer;  // I until destroyed
 
-  base::ListNode all_node;                         // Runtime::mutex
-  int armed_timers = 0;                            // the timer wheel's lock (D10)
-  bool alive = false;                              // Runtime::mutex: not yet destroyed
-  uint64_t serial = 0;                             // I: tells it from an earlier one at this address
-  int users = 0;                                   // Runtime::mutex: extra references (X6)
+  base::ListNode all_node;  // Runtime::mutex
+  int armed_timers = 0;     // the timer wheel's lock (D10)
+  bool alive = false;       // Runtime::mutex: not yet destroyed
+  uint64_t serial = 0;      // I: tells it from an earlier one at this address
+  int users = 0;            // Runtime::mutex: extra references (X6)
 
   bool HasFlag(unsigned f) const { return (flags.load(std::memory_order_relaxed) & f) != 0; }
   bool unbound() const { return HasFlag(kWqUnbound); }
@@ -145,8 +145,11 @@ void SetArmedTimersHook(ArmedTimersFn hook);
 void FlushWorkqueue(Workqueue* wq);
 void DrainWorkqueue(Workqueue* wq);
 
-// True if the calling thread executes an item of `wq` (chained queueing, X2).
+// True if the calling thread executes an item of `wq` or holds its gate (chained
+// queueing, X2).
 bool IsChained(const Workqueue* wq);
+// F11: from an item of the queue itself `call` would never return: reports it, true.
+bool RefuseOwnQueue(Workqueue* wq, const char* call);
 
 }  // namespace uwq::core
 
