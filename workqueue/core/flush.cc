@@ -147,8 +147,7 @@ bool FlushWorkFrom(WorkItem* work, bool from_cancel) {
       break;
   }
   if (!from_cancel) CheckDependency(wq, func);
-  BlockingScope blocking;
-  barrier.done.Wait();
+  wq->runtime->WaitFor(&barrier.done);
   return true;
 }
 
@@ -238,10 +237,7 @@ void FlushColors(Workqueue* wq) {
       }
     }
   }
-  {
-    BlockingScope blocking;
-    self.done.Wait();
-  }
+  wq->runtime->WaitFor(&self.done);
   if (wq->first_flusher.load(std::memory_order_acquire) != &self) return;
   MutexLock lock(&wq->mutex);
   // Between the two looks a cascade may have found our colour done already.

@@ -111,6 +111,7 @@ bool ActivateFirstLocked(WorkerPool* pool, PoolWorkqueue* pwq, bool fill) {
     if (ListEmpty(&pwq->inactive)) {
       pwq->node->RemoveWaiter(pwq);
     } else {
+      pwq->node->AddWaiter(pwq);  // just unplugged: nobody else puts the rest in line
       pwq->node->Rotate(pwq);
     }
   }

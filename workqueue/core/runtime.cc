@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "workqueue/base/fault.h"
 #include "workqueue/base/fork.h"
+#include "workqueue/core/concurrency.h"
 #include "workqueue/core/report.h"
 #include "workqueue/core/rescuer.h"
 #include "workqueue/core/service.h"
@@ -89,7 +90,7 @@ absl::StatusOr<std::unique_ptr<Runtime>> Runtime::Create(RuntimeOptions options)
   }
   ForkHandlers::Install();
   std::unique_ptr<Runtime> runtime(new Runtime(std::move(options)));
-  status = runtime->service_->Start();
+  if (!runtime->options_.manual) status = runtime->service_->Start();
   if (!status.ok()) return status;
   MutexLock lock(&TheGlobals().mutex);
   TheGlobals().runtimes.push_back(runtime.get());
@@ -351,7 +352,27 @@ void Runtime::FreeWq(Workqueue* wq) {
 
 void Runtime::PokeService() { service_->Poke(); }
 void Runtime::ReleaseLater(PoolWorkqueue* pwq) { service_->ReleaseLater(pwq); }
-void Runtime::WaitReleased() { service_->WaitReleased(); }
+void Runtime::WaitReleased() {
+  if (options_.manual) service_->ReleaseAll();
+  service_->WaitReleased();
+}
+
+int Runtime::RunPending() {
+  UWQ_CHECK(options_.manual);
+  int ran = 0;
+  ForEachPool([&ran](WorkerPool* pool) { ran += pool->RunPending(kManualBatch); });
+  service_->ReleaseAll();
+  return ran;
+}
+
+void Runtime::WaitFor(base::Completion* done) {
+  if (options_.manual) {
+    while (!done->IsSet() && RunPending() > 0) {
+    }
+  }
+  BlockingScope blocking;
+  done->Wait();
+}
 
 absl::Status Runtime::EnsureExtension() {
   if (extension() != nullptr) return absl::OkStatus();

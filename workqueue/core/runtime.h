@@ -18,6 +18,8 @@
 #include "workqueue/core/topology.h"
 #include "workqueue/core/workqueue.h"
 
+struct event_base;
+
 namespace uwq::core {
 
 // Defaults are the kernel's (1.3, 1.14).
@@ -39,6 +41,13 @@ struct RuntimeOptions {
   AffnScope default_affn_scope = AffnScope::kCacheShard;
   int cache_shard_size = 8;
   CpuMask unbound_cpus;  // empty: all
+  // No thread at all: items run in RunPending() and inside waits, on the caller's
+  // thread.  For single-threaded programs and tests; no sampler, watchdog, rescuer.
+  bool manual = false;
+  // Timers and descriptors wake in this libevent base, which the driver runs, instead
+  // of in a thread of the Runtime's.  It has locks (evthread_use_pthreads()) or only
+  // the thread that runs it makes the Runtime's first queue and destroys the Runtime.
+  ::event_base* event_base = nullptr;
 };
 
 enum class SystemWq : int {
@@ -107,6 +116,12 @@ class Runtime {
   Workqueue* AllocWq();
   void FreeWq(Workqueue* wq);
 
+  // Manual mode: runs items that are due on the calling thread, at most
+  // kManualBatch of each pool; returns how many ran.  From an item, too.
+  int RunPending();
+  // Sleeps until `done` is set; in manual mode runs items meanwhile.
+  void WaitFor(base::Completion* done);
+
   // The service thread.
   void PokeService();
   void ReleaseLater(PoolWorkqueue* pwq);  // S22; any lock may be held
@@ -132,6 +147,7 @@ class Runtime {
   base::ListNode all_node;  // the process's list of Runtimes
 
   base::Mutex mutex;
+  base::CondVar readers_left;  // with mutex: a registry call on some queue has ended
   base::List<Workqueue, &Workqueue::all_node> workqueues ABSL_GUARDED_BY(mutex);
 
  private:
@@ -141,6 +157,7 @@ class Runtime {
   absl::StatusOr<WorkerPool*> NewPoolLocked(int cpu, bool highpri, bool bh, const PoolAttrs& attrs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
+  static constexpr int kManualBatch = 1024;
   // Destroyed queues that are kept before their memory is used again.
   static constexpr size_t kWqsKept = 16;
 

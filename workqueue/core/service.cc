@@ -28,8 +28,7 @@ void Service::Stop() {
 
 void Service::Main() {
   for (;;) {
-    while (Release()) {
-    }
+    ReleaseAll();
     {
       MutexLock lock(&mutex_);
       if (stop_) return;
@@ -63,6 +62,11 @@ bool Service::Release() {
   }
   while (list != nullptr) ReleasePwq(std::exchange(list, list->next_release));
   return true;
+}
+
+void Service::ReleaseAll() {
+  while (Release()) {
+  }
 }
 
 void Service::WaitReleased() {

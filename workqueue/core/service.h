@@ -18,10 +18,11 @@ class Service {
 
   void ReleaseLater(PoolWorkqueue* pwq);
   void WaitReleased();
+  // Releases what was handed over; the thread's work, or a manual Runtime's caller's.
+  void ReleaseAll();
 
  private:
   void Main();
-  // Releases what was handed over; true if there was anything.
   bool Release();
 
   Runtime* const runtime_;

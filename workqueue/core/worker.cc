@@ -45,6 +45,26 @@ void WorkerPool::WorkerMain(Worker* worker) {
   base::ThreadSlot(base::Slot::kWorker) = nullptr;
 }
 
+int WorkerPool::RunPending(int max) {
+  // A worker on the stack, so that an item that waits may run others inside.
+  Worker worker;
+  worker.pool = this;
+  worker.flags = Worker::kPrep | Worker::kUnbound;
+  base::ListInit(&worker.scheduled);
+  worker.tid.store(base::SelfId(), std::memory_order_relaxed);
+  void* const outer = base::ThreadSlot(base::Slot::kWorker);
+  base::ThreadSlot(base::Slot::kWorker) = &worker;
+  {
+    MutexLock held(&lock);
+    while (!ListEmpty(&worklist) && worker.nr_executed < static_cast<uint64_t>(max)) {
+      ++progress;
+      if (AssignLocked(WorkOf(worklist.next), &worker, nullptr)) ProcessScheduledLocked(&worker);
+    }
+  }
+  base::ThreadSlot(base::Slot::kWorker) = outer;
+  return static_cast<int>(worker.nr_executed);
+}
+
 bool WorkerPool::AssignLocked(WorkItem* work, Worker* worker, ListNode** next_cursor) {
   // N2, N4: one instance at a time in a pool; a second one follows the first.
   Worker* const collision = FindBusyLocked(work, work->func);

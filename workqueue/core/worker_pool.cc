@@ -35,7 +35,7 @@ absl::Status WorkerPool::Start() {
   {
     MutexLock held(&lock);
     stopping = false;
-    if (nr_workers > 0) return absl::OkStatus();
+    if (nr_workers > 0 || runtime->options().manual) return absl::OkStatus();
   }
   return CreateWorker();
 }
@@ -204,7 +204,7 @@ bool WorkerPool::KickLocked(AfterUnlock* after) {
 // Work waits and nobody is woken for it: the sampler looks whether the running
 // ones really run, and the watchdog whether the list moves.
 void WorkerPool::WatchLocked(AfterUnlock* after) {
-  if (watched) return;
+  if (watched || runtime->options().manual) return;
   watched = true;
   after->poke_service = runtime;
 }

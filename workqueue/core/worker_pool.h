@@ -147,6 +147,9 @@ class WorkerPool {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   void ProcessScheduledLocked(Worker* worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
 
+  // Manual Runtime: runs up to `max` items here and now.  No lock held.
+  int RunPending(int max);
+
   // Housekeeping by the service thread; returns when to come again.  No lock held.
   base::Nanos Tick(base::Nanos now_ns);
   // Ends a manager's pause between creation attempts.

@@ -272,7 +272,8 @@ absl::StatusOr<Workqueue*> AllocWorkqueue(Runtime* runtime, const WorkqueueOptio
     status = InstallLocked(wq, *links, &idle);
     if (!status.ok()) PutPools(runtime, *links);
   }
-  if (status.ok() && (*flags & (kWqMemReclaim | kWqBh)) == kWqMemReclaim) {
+  if (status.ok() && (*flags & (kWqMemReclaim | kWqBh)) == kWqMemReclaim &&
+      !runtime->options().manual) {
     absl::StatusOr<std::unique_ptr<Rescuer>> rescuer = Rescuer::Start(wq);
     status = rescuer.status();
     if (status.ok()) wq->rescuer = *std::move(rescuer);  // R1
@@ -312,6 +313,11 @@ void DestroyWorkqueue(Workqueue* wq) {
   }
   if (RefuseOwnQueue(wq, "destroy_workqueue")) return;
   // X6, in this order.
+  {
+    MutexLock lock(&runtime->mutex);
+    wq->flags.fetch_and(~kWqSysfs, std::memory_order_relaxed);  // no new registry calls
+    while (wq->readers > 0) runtime->readers_left.Wait(&runtime->mutex);
+  }
   if (ArmedTimersFn hook = armed_timers_hook.load(std::memory_order_acquire)) hook(wq);
   wq->flags.fetch_or(kWqDestroying, std::memory_order_acq_rel);
   DrainWorkqueue(wq);

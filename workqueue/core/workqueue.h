@@ -102,6 +102,7 @@ class Workqueue {
   int armed_timers = 0;     // the timer wheel's lock (D10)
   bool alive = false;       // Runtime::mutex: not yet destroyed
   uint64_t serial = 0;      // I: tells it from an earlier one at this address
+  int readers = 0;          // Runtime::mutex: registry calls under way
   int users = 0;            // Runtime::mutex: extra references (X6)
 
   bool HasFlag(unsigned f) const { return (flags.load(std::memory_order_relaxed) & f) != 0; }

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// delayed_work.cc -- the calls on delayed items (1.7, D*), C and C++.
+#include "delayed/delayed_work.h"
+
+#include "absl/strings/str_cat.h"
+#include "delayed/timer_host.h"
+#include "workqueue/core/item.h"
+#include "workqueue/core/report.h"
+
+namespace uwq {
+namespace {
+
+using base::Nanos;
+using core::ReportKind;
+using delayed::TimerHost;
+
+core::Workqueue* Wq(uwq_workqueue* wq) { return reinterpret_cast<core::Workqueue*>(wq); }
+
+Nanos CheckDelay(uwq_delayed_work* dw, Nanos delay_ns) {
+  if (delay_ns >= 0) return delay_ns;
+  core::ReportOnce(ReportKind::kBadDelay, reinterpret_cast<void*>(dw->work.func),
+                   absl::StrCat("delay of ", delay_ns, " ns for ", core::FuncName(dw->work.func),
+                                " is negative; it counts as 0"));
+  return 0;
+}
+
+Nanos FromDuration(uwq_delayed_work* dw, absl::Duration delay) {
+  if (delay < absl::InfiniteDuration()) return absl::ToInt64Nanoseconds(delay);  // saturates
+  core::ReportOnce(ReportKind::kBadDelay, reinterpret_cast<void*>(dw->work.func),
+                   absl::StrCat("infinite delay for ", core::FuncName(dw->work.func),
+                                "; it stays armed until it is cancelled"));
+  return base::kForever;
+}
+
+// The item is claimed.
+void Start(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns) {
+  if (delay_ns == 0 || wq->HasFlag(core::kWqDestroying)) {
+    // D1.  A destroyed queue refuses with a report, here and not at expiry.
+    core::QueueClaimed(cpu, wq, &dw->work);
+    return;
+  }
+  TimerHost::Of(wq)->Arm(dw, cpu, wq, delay_ns);
+}
+
+bool Modify(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns, bool only_earlier) {
+  // The common case, one lock: armed, and stays armed.
+  if (delay_ns > 0 && (core::LoadWord(&dw->work) & (core::kOnPwq | core::kTimer)) == core::kTimer &&
+      TimerHost::Of(wq)->Rearm(dw, cpu, wq, delay_ns, only_earlier)) {
+    return true;
+  }
+  if (only_earlier && core::OnList(core::LoadWord(&dw->work))) return true;
+  const bool was_pending = core::GrabPending(&dw->work, /*timer=*/true);
+  const int depth = core::DisableDepthOf(core::OwnedWord(&dw->work));
+  if (depth > 0) {
+    core::ReleaseClaimed(&dw->work, depth);
+  } else {
+    Start(cpu, wq, dw, delay_ns);
+  }
+  return was_pending;
+}
+
+}  // namespace
+
+extern "C" {
+
+void uwq_init_delayed_work(uwq_delayed_work* dw, uwq_work_func_t func, uint32_t flags) {
+  core::InitWork(&dw->work, func, false);
+  dw->timer = {};
+  dw->wq = nullptr;
+  dw->cpu = core::kWorkCpuUnbound;
+  dw->flags = flags;
+}
+void uwq_init_delayed_work_onstack(uwq_delayed_work* dw, uwq_work_func_t func, uint32_t flags) {
+  core::InitWork(&dw->work, func, true);
+  dw->timer = {};
+  dw->wq = nullptr;
+  dw->cpu = core::kWorkCpuUnbound;
+  dw->flags = flags;
+}
+void uwq_destroy_delayed_work_on_stack(uwq_delayed_work* dw) {
+  core::DestroyWorkOnStack(&dw->work);
+}
+
+bool uwq_queue_delayed_work_on(int cpu, uwq_workqueue* wq, uwq_delayed_work* dw, int64_t delay_ns) {
+  delay_ns = CheckDelay(dw, delay_ns);
+  if (!core::ClaimForQueueing(&dw->work)) return false;
+  Start(cpu, Wq(wq), dw, delay_ns);
+  return true;
+}
+bool uwq_queue_delayed_work(uwq_workqueue* wq, uwq_delayed_work* dw, int64_t delay_ns) {
+  return uwq_queue_delayed_work_on(core::kWorkCpuUnbound, wq, dw, delay_ns);
+}
+bool uwq_mod_delayed_work_on(int cpu, uwq_workqueue* wq, uwq_delayed_work* dw, int64_t delay_ns) {
+  return Modify(cpu, Wq(wq), dw, CheckDelay(dw, delay_ns), /*only_earlier=*/false);
+}
+bool uwq_mod_delayed_work(uwq_workqueue* wq, uwq_delayed_work* dw, int64_t delay_ns) {
+  return uwq_mod_delayed_work_on(core::kWorkCpuUnbound, wq, dw, delay_ns);
+}
+bool uwq_reduce_delayed_work(uwq_workqueue* wq, uwq_delayed_work* dw, int64_t delay_ns) {
+  return Modify(core::kWorkCpuUnbound, Wq(wq), dw, CheckDelay(dw, delay_ns),
+                /*only_earlier=*/true);
+}
+
+bool uwq_cancel_delayed_work(uwq_delayed_work* dw) {
+  return core::CancelFlags(&dw->work, true, false);
+}
+bool uwq_cancel_delayed_work_sync(uwq_delayed_work* dw) {
+  return core::CancelSyncFlags(&dw->work, true, false);
+}
+bool uwq_disable_delayed_work(uwq_delayed_work* dw) {
+  return core::CancelFlags(&dw->work, true, true);
+}
+bool uwq_disable_delayed_work_sync(uwq_delayed_work* dw) {
+  return core::CancelSyncFlags(&dw->work, true, true);
+}
+bool uwq_enable_delayed_work(uwq_delayed_work* dw) {
+  return core::EnableWork(&dw->work, /*timer=*/true);
+}
+
+bool uwq_flush_delayed_work(uwq_delayed_work* dw) {
+  core::WorkItem* const work = &dw->work;
+  for (;;) {
+    const core::Word word = core::LoadWord(work);
+    if (core::OnList(word) || (word & core::kTimer) == 0) break;
+    if (TimerHost::Of(Wq(base::AtomicRef<uwq_workqueue*>(dw->wq).load(std::memory_order_acquire)))
+            ->Steal(dw)) {
+      core::QueueClaimed(dw->cpu, Wq(dw->wq), work);
+      break;
+    }
+  }
+  core::WaitPlaced(work);  // an expiry under way puts it on its list first
+  return core::FlushWork(work);
+}
+
+bool uwq_delayed_work_pending(const uwq_delayed_work* dw) {
+  return core::WorkPending(const_cast<uwq_work*>(&dw->work));
+}
+
+int64_t uwq_delayed_work_deadline(uwq_delayed_work* dw) {
+  const core::Word word = core::LoadWord(&dw->work);
+  if (core::OnList(word) || (word & core::kTimer) == 0) return 0;
+  uwq_workqueue* const wq = base::AtomicRef<uwq_workqueue*>(dw->wq).load(std::memory_order_acquire);
+  return TimerHost::Of(Wq(wq))->Deadline(dw);
+}
+
+}  // extern "C"
+
+DelayedWorkItem::DelayedWorkItem(Func func, bool deferrable) {
+  core::InitWord(&item_.work, func);
+  item_.timer = {};
+  item_.wq = nullptr;
+  item_.cpu = kAnyCpu;
+  item_.flags = deferrable ? UWQ_DELAYED_DEFERRABLE : 0;
+}
+
+DelayedWorkItem::~DelayedWorkItem() { core::EndOfLife(&item_.work, /*timer=*/true); }
+
+bool DelayedWorkItem::QueueOn(int cpu, Workqueue& wq, absl::Duration delay) {
+  return uwq_queue_delayed_work_on(cpu, reinterpret_cast<uwq_workqueue*>(wq.raw()), &item_,
+                                   FromDuration(&item_, delay));
+}
+
+bool DelayedWorkItem::ModOn(int cpu, Workqueue& wq, absl::Duration delay) {
+  return uwq_mod_delayed_work_on(cpu, reinterpret_cast<uwq_workqueue*>(wq.raw()), &item_,
+                                 FromDuration(&item_, delay));
+}
+
+bool DelayedWorkItem::Reduce(Workqueue& wq, absl::Duration delay) {
+  return uwq_reduce_delayed_work(reinterpret_cast<uwq_workqueue*>(wq.raw()), &item_,
+                                 FromDuration(&item_, delay));
+}
+
+}  // namespace uwq

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "delayed/timer_host.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "workqueue/core/item.h"
+#include "workqueue/core/report.h"
+
+namespace uwq::delayed {
+
+using base::kForever;
+using base::MutexLock;
+using base::Nanos;
+
+namespace {
+
+DelayedItem* ItemOf(TimerNode* node) {
+  return reinterpret_cast<DelayedItem*>(reinterpret_cast<uintptr_t>(node) -
+                                        offsetof(DelayedItem, timer));
+}
+
+core::Workqueue* Wq(const DelayedItem* dw) { return reinterpret_cast<core::Workqueue*>(dw->wq); }
+
+// Saturates: a deadline past the end of time never comes.
+Nanos DeadlineAfter(Nanos now, Nanos delay) {
+  return delay >= kForever - now ? kForever : now + delay;
+}
+
+Nanos SlackOf(const DelayedItem* dw, Nanos delay) {
+  return (dw->flags & UWQ_DELAYED_DEFERRABLE) != 0 ? DeferrableSlack(delay) : 0;
+}
+
+bool StealTimer(core::WorkItem* work) {
+  // TIMER is set, so wq was written before; it may be re-armed elsewhere meanwhile,
+  // hence an atomic read, and Steal looks again under the lock.
+  auto* const dw = reinterpret_cast<DelayedItem*>(work);
+  uwq_workqueue* const wq = base::AtomicRef<uwq_workqueue*>(dw->wq).load(std::memory_order_acquire);
+  return TimerHost::Of(reinterpret_cast<core::Workqueue*>(wq))->Steal(dw);
+}
+
+void TakeDownTimers(core::Workqueue* wq) {
+  TimerHost* const host = TimerHost::Of(wq);
+  if (host != nullptr) host->TakeDown(wq);
+}
+
+// Tells the core, at program start, that timers exist.
+const bool installed = [] {
+  core::SetTimerSteal(&StealTimer);
+  core::SetArmedTimersHook(&TakeDownTimers);
+  core::SetExtensionFactory(&TimerHost::Make);
+  return true;
+}();
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<core::RuntimeExtension>> TimerHost::Make(core::Runtime* runtime) {
+  (void)installed;
+  std::unique_ptr<TimerHost> host(new TimerHost());
+  absl::StatusOr<std::unique_ptr<RuntimeLoop>> loop =
+      MakeRuntimeLoop(runtime, [h = host.get()] { h->OnWake(); });
+  if (!loop.ok()) return loop.status();
+  host->loop_ = *std::move(loop);
+  return host;
+}
+
+TimerHost::~TimerHost() { loop_.reset(); }
+
+void TimerHost::Arm(DelayedItem* dw, int cpu, core::Workqueue* wq, Nanos delay_ns) {
+  const Nanos now = base::Now();
+  const Nanos deadline = DeadlineAfter(now, delay_ns);
+  base::AtomicRef<uwq_workqueue*>(dw->wq).store(reinterpret_cast<uwq_workqueue*>(wq),
+                                                std::memory_order_release);
+  dw->cpu = cpu;
+  bool earlier, awaited;
+  Nanos wake;
+  {
+    MutexLock lock(&mutex_);
+    earlier = wheel_.Arm(&dw->timer, deadline, now, SlackOf(dw, delay_ns));
+    wake = TimerWheel::WakeTime(dw->timer);
+    ++wq->armed_timers;
+    awaited = core::EnterTimer(&dw->work);
+  }
+  // The item may already be anybody's: only its address is used from here on.
+  if (awaited) core::WakeClaimWaiters(&dw->work);
+  if (earlier) loop_->ArmAt(wake);
+}
+
+bool TimerHost::Steal(DelayedItem* dw) {
+  TimerWheel::WarmUp(dw->timer);
+  MutexLock lock(&mutex_);
+  const core::Word word = core::LoadWord(&dw->work);
+  if (core::OnList(word) || (word & core::kTimer) == 0) return false;
+  if (Of(Wq(dw)) != this) return false;
+  UWQ_CHECK(wheel_.Cancel(&dw->timer));
+  --Wq(dw)->armed_timers;
+  core::LeaveTimer(&dw->work);
+  return true;
+}
+
+bool TimerHost::Rearm(DelayedItem* dw, int cpu, core::Workqueue* wq, Nanos delay_ns,
+                      bool only_earlier) {
+  const Nanos now = base::Now();
+  const Nanos deadline = DeadlineAfter(now, delay_ns);
+  TimerWheel::WarmUp(dw->timer);
+  Nanos wake;
+  {
+    MutexLock lock(&mutex_);
+    const core::Word word = core::LoadWord(&dw->work);
+    if (core::OnList(word) || (word & core::kTimer) == 0 || Wq(dw) != wq) return false;
+    if (only_earlier && dw->timer.deadline_ns <= deadline) return true;
+    dw->cpu = cpu;
+    if (!wheel_.Mod(&dw->timer, deadline, now, SlackOf(dw, delay_ns)).earlier) return true;
+    wake = TimerWheel::WakeTime(dw->timer);
+  }
+  loop_->ArmAt(wake);
+  return true;
+}
+
+Nanos TimerHost::Deadline(DelayedItem* dw) {
+  MutexLock lock(&mutex_);
+  const core::Word word = core::LoadWord(&dw->work);
+  if (core::OnList(word) || (word & core::kTimer) == 0 || Of(Wq(dw)) != this) return 0;
+  return dw->timer.deadline_ns;
+}
+
+void TimerHost::OnWake() {
+  for (bool done = false; !done;) {
+    DueList due;
+    Nanos next = kForever;
+    {
+      MutexLock lock(&mutex_);
+      done = wheel_.Expire(base::Now(), &due);
+      due.ForEach([](TimerNode* node) {
+        DelayedItem* const dw = ItemOf(node);
+        --Wq(dw)->armed_timers;
+        core::LeaveTimer(&dw->work);  // H2
+      });
+      expiring_ = base::SelfId();
+      if (done) next = wheel_.NextWake();
+    }
+    while (TimerNode* node = due.PopFront()) {
+      DelayedItem* const dw = ItemOf(node);
+      core::QueueClaimed(dw->cpu, Wq(dw), &dw->work);
+    }
+    if (done && next != kForever) loop_->ArmAt(next);
+    MutexLock lock(&mutex_);
+    expiring_ = 0;
+    expired_.NotifyAll();
+  }
+}
+
+void TimerHost::TakeDown(core::Workqueue* wq) {
+  std::vector<std::string> names;
+  {
+    MutexLock lock(&mutex_);
+    if (wq->armed_timers > 0) {
+      DueList taken;
+      wheel_.TakeIf(
+          [wq](TimerNode* node) {
+            DelayedItem* const dw = ItemOf(node);
+            if (Wq(dw) != wq) return false;
+            --wq->armed_timers;
+            core::LeaveTimer(&dw->work);
+            return true;
+          },
+          &taken);
+      while (TimerNode* node = taken.PopFront()) {
+        DelayedItem* const dw = ItemOf(node);
+        if (names.size() < 8) names.push_back(core::FuncName(dw->work.func));
+        core::ReleaseClaimed(&dw->work, 0);
+      }
+    }
+    // An expiry under way may be about to queue on `wq`.
+    while (expiring_ != 0 && expiring_ != base::SelfId()) expired_.Wait(&mutex_);
+  }
+  for (const std::string& name : names) {
+    core::ReportOnce(core::ReportKind::kArmedTimerAtDestroy, wq,
+                     absl::StrCat("workqueue ", wq->name, " is destroyed with delayed work ", name,
+                                  " armed; the timer was taken down"));
+  }
+}
+
+}  // namespace uwq::delayed

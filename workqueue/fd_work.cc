@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "workqueue/fd_work.h"
+
+#include <utility>
+
+#include "delayed/runtime_loop.h"
+
+namespace uwq {
+
+// Shared by the handle and a handler that runs while the handle is destroyed.
+struct FdWork::Line {
+  Line(Workqueue& queue, Handler fn)
+      : wq(queue), handler(std::move(fn)), work([this] { Run(); }) {}
+
+  void Ready(uint32_t ready) {
+    events.fetch_or(ready, std::memory_order_acq_rel);
+    (void)wq.Queue(work);  // false: disabled, the handle is going
+  }
+
+  void Run() {
+    // The handler may destroy the handle; this keeps the line for the rest of the run.
+    const std::shared_ptr<Line> keep = self.lock();
+    if (keep == nullptr) return;
+    handler(events.exchange(0, std::memory_order_acq_rel));
+    base::MutexLock lock(&mutex);
+    ran = true;
+    RearmLocked();
+  }
+
+  void RearmLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    if (closed || masked > 0 || !ran) return;
+    ran = false;
+    (void)watch.Rearm();  // an error: the descriptor was closed, nothing more will come
+  }
+
+  Workqueue& wq;
+  const Handler handler;
+  base::Atomic<uint32_t> events{0};
+  base::Mutex mutex;
+  event::FdWatch watch ABSL_GUARDED_BY(mutex);
+  int masked ABSL_GUARDED_BY(mutex) = 0;
+  bool ran ABSL_GUARDED_BY(mutex) = false;  // the watch is masked and may be rearmed
+  bool closed ABSL_GUARDED_BY(mutex) = false;
+  std::weak_ptr<Line> self;
+  Work work;
+};
+
+absl::StatusOr<std::unique_ptr<FdWork>> FdWork::Watch(Workqueue& wq, int fd,
+                                                      const event::FdOptions& options,
+                                                      Handler handler) {
+  absl::StatusOr<event::EventLoop*> loop = delayed::LoopOf(wq.raw()->runtime);
+  if (!loop.ok()) return loop.status();
+  auto line = std::make_shared<Line>(wq, std::move(handler));
+  line->self = line;
+  base::MutexLock lock(&line->mutex);  // the first event may come before WatchFd returns
+  absl::StatusOr<event::FdWatch> watch = (*loop)->WatchFd(
+      fd, options, [weak = line->self](uint32_t events) {
+        if (const std::shared_ptr<Line> alive = weak.lock()) alive->Ready(events);
+      });
+  if (!watch.ok()) return watch.status();
+  line->watch = *std::move(watch);
+  return std::unique_ptr<FdWork>(new FdWork(line));
+}
+
+FdWork::~FdWork() {
+  event::FdWatch watch;
+  {
+    base::MutexLock lock(&line_->mutex);
+    line_->closed = true;
+    watch = std::move(line_->watch);
+  }
+  watch.Unwatch();  // waits for a callback of the loop, which takes no lock of ours
+  if (core::CurrentWork() == line_->work.raw()) {
+    (void)line_->work.Disable();  // from the handler: it ends by itself
+  } else {
+    (void)line_->work.DisableSync();
+  }
+}
+
+void FdWork::Mask() {
+  base::MutexLock lock(&line_->mutex);
+  ++line_->masked;
+}
+
+void FdWork::Unmask() {
+  base::MutexLock lock(&line_->mutex);
+  UWQ_CHECK(line_->masked > 0);
+  --line_->masked;
+  line_->RearmLocked();
+}
+
+SignalWork::SignalWork(Workqueue& wq, std::function<void()> handler)
+    : wq_(wq), work_([fn = std::move(handler)] { fn(); }) {}
+
+absl::StatusOr<std::unique_ptr<SignalWork>> SignalWork::Watch(Workqueue& wq, int signo,
+                                                              std::function<void()> handler) {
+  absl::StatusOr<event::EventLoop*> loop = delayed::LoopOf(wq.raw()->runtime);
+  if (!loop.ok()) return loop.status();
+  std::unique_ptr<SignalWork> made(new SignalWork(wq, std::move(handler)));
+  absl::StatusOr<event::SignalWatch> watch = (*loop)->WatchSignal(
+      signo, [self = made.get()](const signalfd_siginfo&) { (void)self->wq_.Queue(self->work_); });
+  if (!watch.ok()) return watch.status();
+  made->watch_ = std::make_unique<event::SignalWatch>(*std::move(watch));
+  return made;
+}
+
+SignalWork::~SignalWork() {
+  watch_.reset();
+  if (core::CurrentWork() == work_.raw()) {
+    (void)work_.Disable();
+  } else {
+    (void)work_.DisableSync();
+  }
+}
+
+}  // namespace uwq
