@@ -66,7 +66,15 @@ bool StealQueued(WorkItem* work, PoolWorkqueue* pwq) {
   } else {
     base::Unlink(&work->entry);
   }
-  StealFromList(work, pool->id, pool->off_flags());
+  // Nothing is left to wait for: out of the node's line, before the memory is reused.
+  if ((word & kInactive) != 0 && pwq->node != nullptr && base::ListEmpty(&pwq->inactive)) {
+    pwq->node->RemoveWaiter(pwq);
+  }
+  // C2: an ordered queue's item may wait in a plugged place while it still runs where
+  // the queue's items run now; that is where a canceler must look for it.
+  const int last_pool =
+      pwq->plugged ? pwq->wq.load(std::memory_order_relaxed)->front_pool.load() : pool->id;
+  StealFromList(work, last_pool, pool->off_flags());
   LeaveLocked(pool, pwq, word, &after);
   pool->KickLocked(&after);
   return true;

@@ -267,7 +267,8 @@ bool DrainedLocked(Workqueue* wq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(wq->mutex) {
   for (PoolWorkqueue* pwq : wq->pwqs) {
     WorkerPool* const pool = pwq->pool.load(std::memory_order_relaxed);
     MutexLock lock(&pool->lock);
-    if (pwq->nr_active > 0 || !base::ListEmpty(&pwq->inactive)) return false;
+    // Barriers included: they are neither active nor inactive, but in flight (A1).
+    if (!pwq->IdleLocked()) return false;
   }
   return true;
 }

@@ -199,6 +199,14 @@ void Runtime::CountHog(WorkFunc func) {
                             " times, consider switching to WQ_UNBOUND"));
 }
 
+void Runtime::WatchdogTouch(int cpu) {
+  ForEachPool([cpu](WorkerPool* pool) {
+    if (cpu >= 0 && pool->cpu >= 0 && pool->cpu != cpu) return;
+    MutexLock held(&pool->lock);
+    ++pool->progress;
+  });
+}
+
 void Runtime::ReportStall(WorkerPool* pool, Nanos stalled_for_ns) {
   ReportAlways(ReportKind::kStall,
                absl::StrCat("BUG: workqueue lockup - pool ", pool->Describe(), " stuck for ",

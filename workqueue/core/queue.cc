@@ -121,7 +121,9 @@ void QueueClaimed(int req_cpu, Workqueue* wq, WorkItem* work) {
       return;
     }
     const int cpu = ChooseCpu(req_cpu, wq, work, flags);
-    PoolWorkqueue* const pwq = wq->cpu_pwq[cpu].load(std::memory_order_acquire);
+    // O1: an ordered queue has one place, hence one slot: all change places at once.
+    const int slot = (flags & kWqOrdered) != 0 ? 0 : cpu;
+    PoolWorkqueue* const pwq = wq->cpu_pwq[slot].load(std::memory_order_acquire);
     WorkerPool* const pool = pwq->pool.load(std::memory_order_acquire);
     // N7: an ordered queue has one place only.
     if (last_id != pool->id && last_id != static_cast<int>(kPoolNone) &&
@@ -131,9 +133,11 @@ void QueueClaimed(int req_cpu, Workqueue* wq, WorkItem* work) {
     }
     AfterUnlock after;
     MutexLock lock(&pool->lock);
-    // The attributes may have changed since the slot was read: look again.
+    // The attributes may have changed since the slot was read: look again.  The slot,
+    // too: `pwq` may be the memory of the next place, which is not the current one yet.
     if (__builtin_expect(pwq->live && pwq->wq.load(std::memory_order_relaxed) == wq &&
-                             pwq->pool.load(std::memory_order_relaxed) == pool,
+                             pwq->pool.load(std::memory_order_relaxed) == pool &&
+                             wq->cpu_pwq[slot].load(std::memory_order_relaxed) == pwq,
                          1)) {
       PlaceLocked(pool, pwq, work, req_cpu, &after);
       return;

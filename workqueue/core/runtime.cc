@@ -20,14 +20,17 @@ namespace {
 // Pool ids: a slot of this table and a generation, so that the id in the word of
 // an idle item stays harmless after its Runtime has gone.  Slot 0 is not used: a
 // zeroed item is thereby known as uninitialised.
-constexpr int kPoolSlots = 1 << 12;
+constexpr int kPoolSlotBits = 12;
+constexpr int kPoolSlots = 1 << kPoolSlotBits;
+constexpr int kGenerations = (1 << (kPoolBits - kPoolSlotBits)) - 1;  // keeps kPoolNone free
 base::Atomic<WorkerPool*> pool_table[kPoolSlots] = {};
 
 struct Globals {
-  base::Mutex mutex;  // outside every other lock
+  base::Mutex mutex;  // outside every other lock; held over fork()
   base::List<Runtime, &Runtime::all_node> runtimes ABSL_GUARDED_BY(mutex);
-  int generation ABSL_GUARDED_BY(mutex) = 1;
-  int next_slot ABSL_GUARDED_BY(mutex) = 1;
+  base::Mutex table_mutex;  // a leaf
+  int generation ABSL_GUARDED_BY(table_mutex) = 0;
+  int next_slot ABSL_GUARDED_BY(table_mutex) = 1;
   base::Atomic<Runtime*> default_runtime{nullptr};
   base::Atomic<uint64_t> next_serial{1};
 };
@@ -164,7 +167,7 @@ Runtime::~Runtime() {
 int Runtime::LocalCpu() const {
   const int machine = base::CurrentCpu();
   const int cpu = options_.topology.FromMachineCpu(machine);
-  return cpu >= 0 ? cpu : machine % options_.topology.nr_cpus();
+  return cpu >= 0 ? cpu : std::max(machine, 0) % options_.topology.nr_cpus();
 }
 
 int Runtime::UnboundCpu() {
@@ -192,12 +195,12 @@ absl::StatusOr<WorkerPool*> Runtime::NewPoolLocked(int cpu, bool highpri, bool b
   Globals& globals = TheGlobals();
   int id = 0;
   {
-    MutexLock lock(&globals.mutex);
+    MutexLock lock(&globals.table_mutex);
     for (int tries = 0; tries < kPoolSlots && id == 0; ++tries) {
       const int slot = globals.next_slot;
       if (++globals.next_slot == kPoolSlots) {
         globals.next_slot = 1;
-        globals.generation = (globals.generation + 1) & ((1 << (kPoolBits - 12)) - 2);
+        globals.generation = (globals.generation + 1) % kGenerations;
       }
       if (pool_table[slot].load(std::memory_order_relaxed) == nullptr) {
         id = globals.generation * kPoolSlots + slot;
@@ -316,6 +319,13 @@ bool Runtime::IsQueuedSomewhere(const WorkItem* work) {
       for (base::ListNode* list : {&pool->worklist, &pwq->inactive}) {
         for (base::ListNode* n = list->next; n != list && !found; n = n->next) {
           found = WorkOf(n) == work;
+        }
+      }
+      for (Worker* bucket : pool->busy) {  // handed to the worker that executes it
+        for (Worker* w = bucket; w != nullptr; w = w->busy_next) {
+          for (base::ListNode* n = w->scheduled.next; n != &w->scheduled && !found; n = n->next) {
+            found = WorkOf(n) == work;
+          }
         }
       }
     }

@@ -141,6 +141,10 @@ class Runtime {
   void CountHog(WorkFunc func);
   void ReportStall(WorkerPool* pool, base::Nanos stalled_for_ns);
 
+  // wq_watchdog_touch(): a delay of `cpu`'s pools is legitimate, count anew; any
+  // negative CPU: of all pools.
+  void WatchdogTouch(int cpu);
+
   void ForEachPool(const std::function<void(WorkerPool*)>& visit);
   bool forked() const { return forked_.load(std::memory_order_relaxed); }
 

@@ -204,6 +204,7 @@ absl::Status InstallLocked(Workqueue* wq, const std::vector<NewPwq>& links,
       return absl::ResourceExhaustedError(absl::StrCat("workqueue ", wq->name, ": no memory"));
     }
     fresh.push_back(pwq);
+    if (!plug) wq->front_pool.store(link.pool->id, std::memory_order_relaxed);
   }
   for (size_t i = 0; i < links.size(); ++i) {
     for (int cpu = 0; cpu < wq->runtime->topology().nr_cpus(); ++cpu) {
@@ -301,6 +302,7 @@ absl::StatusOr<Workqueue*> AllocWorkqueue(Runtime* runtime, const WorkqueueOptio
 }
 
 void DestroyWorkqueue(Workqueue* wq) {
+  if (RefuseOwnQueue(wq, "destroy_workqueue")) return;
   Runtime* const runtime = wq->runtime;
   {
     MutexLock lock(&runtime->mutex);
@@ -310,8 +312,8 @@ void DestroyWorkqueue(Workqueue* wq) {
                  absl::StrCat("workqueue ", wq->name, " is destroyed a second time"));
       return;
     }
+    wq->alive = false;  // from here on it is this call's to destroy
   }
-  if (RefuseOwnQueue(wq, "destroy_workqueue")) return;
   // X6, in this order.
   {
     MutexLock lock(&runtime->mutex);
@@ -328,10 +330,8 @@ void DestroyWorkqueue(Workqueue* wq) {
   {
     MutexLock lock(&runtime->mutex);
     busy = wq->users > 0;
-    if (!busy) {
-      wq->alive = false;
-      runtime->workqueues.remove(wq);
-    }
+    wq->alive = busy;
+    if (!busy) runtime->workqueues.remove(wq);
   }
   if (busy) {
     ReportOnce(ReportKind::kDestroyBusy, wq,
@@ -367,6 +367,7 @@ void ReleasePwq(PoolWorkqueue* pwq) {
       MutexLock pool_lock(&next_pool->lock);
       if (oldest->plugged) {
         oldest->plugged = false;
+        wq->front_pool.store(next_pool->id, std::memory_order_relaxed);
         if (ActivateFirstLocked(next_pool, oldest, /*fill=*/true)) next_pool->KickLocked(&after);
       }
     }

@@ -75,7 +75,8 @@ class Workqueue {
   Runtime* runtime = nullptr;                               // I
   std::unique_ptr<base::Atomic<PoolWorkqueue*>[]> cpu_pwq;  // A, by CPU
   base::Atomic<PoolWorkqueue*> dfl_pwq{nullptr};  // A: unbound: the fallback; ordered: the one
-  char name[kWqNameLen] = {};                     // I
+  base::Atomic<int> front_pool{0};  // A: ordered: the pool whose place is not plugged (C2)
+  char name[kWqNameLen] = {};       // I
 
   base::Atomic<int> max_active{0};  // A: in force; 0 while frozen
   base::Atomic<int> min_active{0};

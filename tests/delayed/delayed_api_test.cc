@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Goal: what delayed/delayed_work.h promises in C++, on real threads.
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "delayed/delayed_work.h"
+#include "delayed/runtime_loop.h"
+#include "gtest/gtest.h"
+#include "workqueue/event/event_loop.h"
+
+namespace uwq {
+namespace {
+
+class DelayedApi : public testing::Test {
+ protected:
+  void SetUp() override {
+    core::ResetReports();
+    SetReportHandler([this](const Report& report) {
+      base::MutexLock lock(&mutex_);
+      reports_.push_back(report.kind);
+    });
+    wq_ = *Workqueue::Create("delayed_api");
+  }
+  void TearDown() override {
+    wq_.reset();
+    SetReportHandler(nullptr);
+  }
+  int Reports(ReportKind kind) {
+    base::MutexLock lock(&mutex_);
+    int n = 0;
+    for (ReportKind k : reports_) n += k == kind;
+    return n;
+  }
+  base::Mutex mutex_;
+  std::vector<ReportKind> reports_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<Workqueue> wq_;
+};
+
+struct Driver {
+  std::atomic<int> polls{0};
+  base::Completion polled;
+  void Poll() {
+    if (++polls == 3) polled.Set();
+  }
+};
+
+// [UWQ-DELAYED-1]: one run, never early; a second Queue changes nothing.
+TEST_F(DelayedApi, QueueOnceNeverEarly) {
+  base::Completion ran;
+  base::Nanos at = 0;
+  DelayedWork d([&] {
+    at = base::Now();
+    ran.Set();
+  });
+  const base::Nanos start = base::Now();
+  EXPECT_TRUE(d.Queue(*wq_, absl::Milliseconds(20)));
+  EXPECT_FALSE(d.Queue(*wq_, absl::ZeroDuration()));
+  EXPECT_TRUE(d.pending());
+  ran.Wait();
+  EXPECT_GE(at - start, 20 * base::kMillisecond);
+}
+
+// [UWQ-DELAYED-2], [UWQ-DELAYED-3]: Mod moves the deadline, Reduce only to earlier.
+TEST_F(DelayedApi, ModAndReduce) {
+  base::Completion ran;
+  DelayedWork d([&] { ran.Set(); });
+  EXPECT_FALSE(d.Mod(*wq_, absl::Hours(10)));
+  const int64_t far = uwq_delayed_work_deadline(d.raw());
+  EXPECT_TRUE(d.Reduce(*wq_, absl::Hours(20)));
+  EXPECT_EQ(uwq_delayed_work_deadline(d.raw()), far);
+  EXPECT_TRUE(d.Reduce(*wq_, absl::Milliseconds(1)));
+  ran.Wait();
+}
+
+// [UWQ-DELAYED-4]: a member function that re-arms itself is ended by CancelSync.
+TEST_F(DelayedApi, CancelSyncEndsAPoller) {
+  Driver driver;
+  std::unique_ptr<DelayedWork> poll;
+  poll = std::make_unique<DelayedWork>([&] {
+    driver.Poll();
+    (void)poll->Queue(*wq_, absl::Microseconds(100));
+  });
+  EXPECT_TRUE(poll->Queue(*wq_, absl::ZeroDuration()));
+  driver.polled.Wait();
+  (void)poll->CancelSync();
+  const int polls = driver.polls;
+  EXPECT_FALSE(poll->pending());
+  wq_->Flush();
+  EXPECT_EQ(driver.polls, polls);
+
+  DelayedWork member(&driver, &Driver::Poll);
+  EXPECT_TRUE(member.Queue(*wq_, absl::ZeroDuration()));
+  EXPECT_TRUE(member.Flush() || driver.polls == polls + 1);
+}
+
+// [UWQ-DELAYED-5]: Flush runs an armed item now.
+TEST_F(DelayedApi, FlushRunsItNow) {
+  std::atomic<int> runs{0};
+  DelayedWork d([&] { ++runs; });
+  EXPECT_TRUE(d.Queue(*wq_, absl::Hours(1)));
+  (void)d.Flush();
+  EXPECT_EQ(runs, 1);
+  EXPECT_FALSE(d.pending());
+}
+
+// [UWQ-DELAYED-LIFE-1]: destroying an armed item is reported and mended.
+TEST_F(DelayedApi, DestroyedWhileArmed) {
+  std::atomic<int> runs{0};
+  {
+    DelayedWork d([&] { ++runs; });
+    EXPECT_TRUE(d.Queue(*wq_, absl::Milliseconds(1)));
+  }
+  EXPECT_EQ(runs + Reports(ReportKind::kFreedWhileBusy), 1);
+}
+
+// Bad input: negative and infinite delays are reported, nothing is lost.
+TEST_F(DelayedApi, OddDurations) {
+  std::atomic<int> runs{0};
+  DelayedWork negative([&] { ++runs; });
+  EXPECT_TRUE(negative.Queue(*wq_, -absl::Seconds(1)));
+  (void)negative.Flush();
+  EXPECT_EQ(runs, 1);
+  EXPECT_EQ(Reports(ReportKind::kBadDelay), 1);
+  core::ResetReports();
+  DelayedWork never([&] { ++runs; });
+  EXPECT_TRUE(never.Queue(*wq_, absl::InfiniteDuration()));
+  EXPECT_EQ(Reports(ReportKind::kBadDelay), 2);
+  EXPECT_TRUE(never.pending());
+  EXPECT_TRUE(never.Cancel());
+  EXPECT_TRUE(never.Queue(*wq_, absl::Hours(24 * 365 * 400)));  // past the end of time
+  EXPECT_TRUE(never.CancelSync());
+  EXPECT_EQ(runs, 1);
+}
+
+TEST_F(DelayedApi, DisableNests) {
+  std::atomic<int> runs{0};
+  DelayedWork d([&] { ++runs; });
+  EXPECT_TRUE(d.Queue(*wq_, absl::Hours(1)));
+  EXPECT_TRUE(d.Disable());
+  EXPECT_FALSE(d.DisableSync());
+  EXPECT_FALSE(d.Queue(*wq_, absl::ZeroDuration()));
+  EXPECT_FALSE(d.Mod(*wq_, absl::ZeroDuration()));
+  EXPECT_FALSE(d.Enable());
+  EXPECT_TRUE(d.Enable());
+  EXPECT_TRUE(d.Queue(*wq_, absl::ZeroDuration()));
+  (void)d.Flush();
+  EXPECT_EQ(runs, 1);
+}
+
+// The sizes of the bars: 88 bytes at most, nothing more while armed.
+static_assert(sizeof(DelayedWorkItem) == 80 && sizeof(uwq_delayed_work) == 80);
+
+// A single-threaded program: loop, timers and items on the caller's thread.
+TEST_F(DelayedApi, ManualRuntimeRunsEverythingHere) {
+  RuntimeOptions options;
+  options.manual = true;
+  std::unique_ptr<Runtime> runtime = *Runtime::Create(options);
+  Workqueue::Options on;
+  on.runtime = runtime.get();
+  std::unique_ptr<Workqueue> wq = *Workqueue::Create("manual", on);
+  base::ThreadId ran_on = -1;
+  DelayedWork d([&] { ran_on = base::SelfId(); });
+  const base::Nanos start = base::Now();
+  EXPECT_TRUE(d.Queue(*wq, absl::Milliseconds(5)));
+  EXPECT_EQ(*delayed::RunUntilIdle(runtime.get()), 0);
+  EXPECT_EQ(*delayed::RunOnce(runtime.get(), base::kForever), 1);
+  EXPECT_GE(base::Now() - start, 5 * base::kMillisecond);
+  EXPECT_EQ(ran_on, base::SelfId());
+  EXPECT_FALSE(delayed::RunUntilIdle(Runtime::Default()).ok());
+}
+
+// 10^4 cycles of a Runtime with timers leave nothing behind; here the cycle itself.
+TEST_F(DelayedApi, RuntimesComeAndGo) {
+  for (int i = 0; i < 50; ++i) {
+    std::unique_ptr<Runtime> runtime = *Runtime::Create({});
+    Workqueue::Options on;
+    on.runtime = runtime.get();
+    std::unique_ptr<Workqueue> wq = *Workqueue::Create("cycle", on);
+    base::Completion ran;
+    DelayedWork d([&] { ran.Set(); });
+    EXPECT_TRUE(d.Queue(*wq, absl::Microseconds(50)));
+    ran.Wait();
+  }
+}
+
+}  // namespace
+}  // namespace uwq

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Goal: descriptors and signals as interrupt lines (workqueue/fd_work.h).
+#include "workqueue/fd_work.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace uwq {
+namespace {
+
+class Semaphore {
+ public:
+  void Post() {
+    base::MutexLock lock(&mutex_);
+    ++count_;
+    changed_.NotifyAll();
+  }
+  void Wait() {
+    base::MutexLock lock(&mutex_);
+    while (count_ == 0) changed_.Wait(&mutex_);
+    --count_;
+  }
+
+ private:
+  base::Mutex mutex_;
+  base::CondVar changed_;
+  int count_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+class FdWorkTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    wq_ = *Workqueue::CreateOrdered("irq");
+    fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  }
+  void TearDown() override {
+    wq_.reset();
+    close(fd_);
+  }
+  void Raise() {
+    const uint64_t one = 1;
+    EXPECT_EQ(write(fd_, &one, sizeof(one)), static_cast<ssize_t>(sizeof(one)));
+  }
+  uint64_t Take() {
+    uint64_t value = 0;
+    return read(fd_, &value, sizeof(value)) == static_cast<ssize_t>(sizeof(value)) ? value : 0;
+  }
+  std::unique_ptr<Workqueue> wq_;
+  int fd_ = -1;
+};
+
+// [UWQ-FD-1]: masked until the handler has run; what comes meanwhile is one more run.
+TEST_F(FdWorkTest, OneRunAtATimeNothingLost) {
+  Semaphore entered, leave;
+  std::atomic<uint64_t> taken{0};
+  std::atomic<int> runs{0};
+  auto irq = FdWork::Watch(*wq_, fd_, {}, [&](uint32_t events) {
+    EXPECT_TRUE(events & event::kReadable);
+    ++runs;
+    taken += Take();
+    entered.Post();
+    leave.Wait();
+  });
+  ASSERT_TRUE(irq.ok()) << irq.status();
+  Raise();
+  entered.Wait();
+  for (int i = 0; i < 10; ++i) Raise();  // masked now
+  EXPECT_EQ(runs, 1);
+  leave.Post();
+  entered.Wait();
+  leave.Post();
+  wq_->Flush();
+  EXPECT_EQ(runs, 2);
+  EXPECT_EQ(taken, 11u);
+}
+
+// [UWQ-FD-3]: masked by hand, the line waits; unmasked, it delivers.
+TEST_F(FdWorkTest, MaskNests) {
+  Semaphore entered;
+  std::atomic<int> runs{0};
+  auto irq = FdWork::Watch(*wq_, fd_, {}, [&](uint32_t) {
+    (void)Take();
+    ++runs;
+    entered.Post();
+  });
+  ASSERT_TRUE(irq.ok());
+  (*irq)->Mask();
+  (*irq)->Mask();
+  Raise();
+  entered.Wait();  // the line was open; now it stays masked
+  Raise();
+  (*irq)->Unmask();
+  wq_->Flush();
+  EXPECT_EQ(runs, 1);
+  (*irq)->Unmask();
+  entered.Wait();
+  EXPECT_EQ(runs, 2);
+}
+
+// Hang-up is told, and told as such.
+TEST_F(FdWorkTest, HangUp) {
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+  Semaphore told;
+  std::atomic<uint32_t> seen{0};
+  auto irq = FdWork::Watch(*wq_, pair[0], {}, [&](uint32_t events) {
+    seen |= events;
+    if (events & (event::kEof | event::kHangup)) told.Post();
+  });
+  ASSERT_TRUE(irq.ok());
+  close(pair[1]);
+  told.Wait();
+  irq->reset();
+  close(pair[0]);
+}
+
+// Bad input: each its own error, naming the descriptor.
+TEST_F(FdWorkTest, BadDescriptors) {
+  EXPECT_EQ(FdWork::Watch(*wq_, -1, {}, [](uint32_t) {}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  const int closed = dup(fd_);
+  close(closed);
+  const absl::Status status = FdWork::Watch(*wq_, closed, {}, [](uint32_t) {}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find(std::to_string(closed)), absl::string_view::npos) << status;
+}
+
+// [UWQ-FD-2]: after the destructor the handler does not run, whatever it raced with.
+TEST_F(FdWorkTest, DestroyRacesEvents) {
+  for (int i = 0; i < 200; ++i) {
+    auto alive = std::make_unique<std::atomic<bool>>(true);
+    auto irq = FdWork::Watch(*wq_, fd_, {}, [&, a = alive.get()](uint32_t) {
+      EXPECT_TRUE(a->load());
+      (void)Take();
+    });
+    ASSERT_TRUE(irq.ok());
+    std::thread raiser([&] {
+      for (int n = 0; n < 20; ++n) Raise();
+    });
+    irq->reset();
+    alive->store(false);
+    alive.reset();
+    raiser.join();
+    (void)Take();
+  }
+}
+
+// The handler may destroy its own line.
+TEST_F(FdWorkTest, DestroyFromHandler) {
+  Semaphore done;
+  std::unique_ptr<FdWork> irq;
+  base::Mutex mutex;
+  {
+    base::MutexLock lock(&mutex);
+    irq = *FdWork::Watch(*wq_, fd_, {}, [&](uint32_t) {
+      base::MutexLock inner(&mutex);
+      irq.reset();
+      done.Post();
+    });
+    Raise();
+  }
+  done.Wait();
+  wq_->Flush();
+  Raise();
+  EXPECT_EQ(irq, nullptr);
+}
+
+// [UWQ-SIGNAL-1]: deliveries become runs; a thread that does not block it is named.
+TEST_F(FdWorkTest, Signals) {
+  const absl::Status open = SignalWork::Watch(*wq_, SIGUSR1, [] {}).status();
+  EXPECT_EQ(open.code(), absl::StatusCode::kFailedPrecondition) << open;
+  EXPECT_EQ(SignalWork::Watch(*wq_, 9999, [] {}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+
+  sigset_t set, old;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  ASSERT_EQ(pthread_sigmask(SIG_BLOCK, &set, &old), 0);
+  Semaphore ran;
+  {
+    auto work = SignalWork::Watch(*wq_, SIGUSR1, [&] { ran.Post(); });
+    ASSERT_TRUE(work.ok()) << work.status();
+    kill(getpid(), SIGUSR1);
+    ran.Wait();
+    kill(getpid(), SIGUSR1);
+    ran.Wait();
+  }
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+}
+
+}  // namespace
+}  // namespace uwq

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// rcu.cc -- grace periods for <linux/rcupdate.h> and for rcu_work.
+//
+// Invariant R1: a reader's word is 0 outside and, inside, the number of the grace
+// period that it found on entry.  synchronize_rcu() opens a new period and waits for
+// every reader that is still in an older one.
+//
+// The store of the word and the later loads of the reader stand in one order of
+// seq_cst operations with the updater's: either the updater sees the word, or the
+// reader entered after the new period began and sees what was published before it.
+//
+// Not liburcu: its prebuilt library is invisible to the thread sanitizer, which then
+// reports every free after a grace period as a race (docs/porting_from_linux.md).
+#include "workqueue/base/check.h"
+#include "workqueue/base/list.h"
+#include "workqueue/base/sync.h"
+#include "workqueue/core/concurrency.h"
+#include "workqueue/core/item.h"
+#include "workqueue/core/report.h"
+#include "workqueue/linux/uwq_linux.h"
+
+namespace base = uwq::base;
+namespace core = uwq::core;
+
+namespace {
+
+struct Reader {
+  base::ListNode node;
+  base::Atomic<uint64_t> period{0};
+  int depth = 0;  // own thread only
+};
+
+struct Domain {
+  base::Atomic<uint64_t> period{1};
+  base::Mutex updating;  // before `registry`: one grace period at a time
+  base::Mutex registry;
+  base::List<Reader, &Reader::node> readers ABSL_GUARDED_BY(registry);
+};
+
+Domain& TheDomain() {
+  static Domain* const domain = new Domain;  // never destroyed: used by exiting threads
+  return *domain;
+}
+
+// Links the thread at its first read section, unlinks it when the thread ends.
+struct Registration {
+  Registration() {
+    base::MutexLock lock(&TheDomain().registry);
+    TheDomain().readers.push_back(&reader);
+  }
+  ~Registration() {
+    base::MutexLock lock(&TheDomain().registry);
+    TheDomain().readers.remove(&reader);
+  }
+  Reader reader;
+};
+
+Reader& Self() {
+  static thread_local Registration registration;
+  return registration.reader;
+}
+
+void WaitForReaders(uint64_t period) {
+  Domain& domain = TheDomain();
+  for (int round = 0;; ++round) {
+    bool quiet = true;
+    {
+      base::MutexLock lock(&domain.registry);
+      for (Reader* r = domain.readers.front(); r != nullptr; r = domain.readers.next(r)) {
+        const uint64_t seen = r->period.load(std::memory_order_seq_cst);
+        if (seen != 0 && seen < period) quiet = false;
+      }
+    }
+    if (quiet) return;
+    // Read sections are short; a reader tells nobody that it leaves, so that leaving
+    // costs one store.
+    base::Completion never;
+    (void)never.WaitUntil(base::Now() + (round < 8 ? 20 : 500) * base::kMicrosecond);
+  }
+}
+
+void GracePeriod() {
+  Domain& domain = TheDomain();
+  base::MutexLock lock(&domain.updating);
+  WaitForReaders(domain.period.fetch_add(1, std::memory_order_seq_cst) + 1);
+}
+
+// Runs callbacks in the order of call_rcu(), a batch for each grace period.
+class CallbackThread {
+ public:
+  static CallbackThread& Get() {
+    static CallbackThread* const thread = new CallbackThread;
+    return *thread;
+  }
+
+  void Add(uwq_rcu_head* head) {
+    head->next = nullptr;
+    base::MutexLock lock(&mutex_);
+    *tail_ = head;
+    tail_ = &head->next;
+    ++added_;
+    work_.NotifyOne();
+  }
+
+  void Barrier() {
+    base::MutexLock lock(&mutex_);
+    const uint64_t mine = added_;
+    while (done_ < mine) progress_.Wait(&mutex_);
+  }
+
+ private:
+  CallbackThread() {
+    base::Thread::Options options;
+    options.name = "uwq-rcu";
+    absl::StatusOr<base::Thread> thread = base::Thread::Start(options, [this] { Main(); });
+    UWQ_CHECK(thread.ok());
+    thread_ = *std::move(thread);
+  }
+
+  void Main() {
+    for (;;) {
+      uwq_rcu_head* batch = nullptr;
+      uint64_t upto = 0;
+      {
+        base::MutexLock lock(&mutex_);
+        while (head_ == nullptr) work_.Wait(&mutex_);
+        batch = head_;
+        head_ = nullptr;
+        tail_ = &head_;
+        upto = added_;
+      }
+      GracePeriod();
+      // Callbacks must not sleep, as in the kernel.
+      const unsigned before = uwq_context_set(UWQ_CTX_SOFTIRQ);
+      while (batch != nullptr) {
+        uwq_rcu_head* const next = batch->next;
+        batch->func(batch);  // may free it
+        batch = next;
+      }
+      uwq_context_set(before);
+      base::MutexLock lock(&mutex_);
+      done_ = upto;
+      progress_.NotifyAll();
+    }
+  }
+
+  base::Mutex mutex_;
+  base::CondVar work_;      // with mutex_
+  base::CondVar progress_;  // with mutex_
+  uwq_rcu_head* head_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  uwq_rcu_head** tail_ ABSL_GUARDED_BY(mutex_) = &head_;
+  uint64_t added_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t done_ ABSL_GUARDED_BY(mutex_) = 0;
+  base::Thread thread_;
+};
+
+// struct rcu_work, as <linux/workqueue.h> lays it out.
+struct RcuWork {
+  uwq_work work;
+  uwq_rcu_head rcu;
+  uwq_workqueue* wq;
+};
+static_assert(sizeof(RcuWork) == 56);
+
+void QueueAfterGracePeriod(uwq_rcu_head* head) {
+  auto* const rwork =
+      reinterpret_cast<RcuWork*>(reinterpret_cast<char*>(head) - offsetof(RcuWork, rcu));
+  core::QueueClaimed(core::kWorkCpuUnbound, reinterpret_cast<core::Workqueue*>(rwork->wq),
+                     &rwork->work);
+}
+
+}  // namespace
+
+extern "C" {
+
+void uwq_rcu_read_lock(void) {
+  Reader& self = Self();
+  if (self.depth++ > 0) return;
+  self.period.store(TheDomain().period.load(std::memory_order_seq_cst), std::memory_order_seq_cst);
+}
+
+void uwq_rcu_read_unlock(void) {
+  Reader& self = Self();
+  UWQ_CHECK(self.depth > 0);
+  if (--self.depth > 0) return;
+  self.period.store(0, std::memory_order_release);
+}
+
+bool uwq_rcu_read_lock_held(void) { return Self().depth > 0; }
+
+void uwq_synchronize_rcu(void) {
+  uwq_linux_might_sleep("synchronize_rcu");
+  if (Self().depth > 0) {
+    core::ReportOnce(core::ReportKind::kSelfFlush, reinterpret_cast<void*>(&uwq_synchronize_rcu),
+                     "synchronize_rcu() inside rcu_read_lock() would never return");
+    return;
+  }
+  const core::BlockingScope scope;
+  GracePeriod();
+}
+
+void uwq_call_rcu(uwq_rcu_head* head, void (*func)(uwq_rcu_head*)) {
+  head->func = func;
+  CallbackThread::Get().Add(head);
+}
+
+void uwq_rcu_barrier(void) {
+  uwq_linux_might_sleep("rcu_barrier");
+  const core::BlockingScope scope;
+  CallbackThread::Get().Barrier();
+}
+
+bool uwq_queue_rcu_work(uwq_workqueue* wq, uwq_work* work, uwq_rcu_head* rcu,
+                        uwq_workqueue** slot) {
+  if (!core::ClaimForQueueing(work)) {
+    const core::Word word = core::LoadWord(work);
+    if (!core::OnList(word) && core::DisableDepthOf(word) > 0) {
+      core::ReportOnce(core::ReportKind::kOther, reinterpret_cast<void*>(work->func),
+                       "queue_rcu_work() of a disabled item: nothing is queued");
+    }
+    return false;
+  }
+  *slot = wq;
+  uwq_call_rcu(rcu, QueueAfterGracePeriod);
+  return true;
+}
+
+bool uwq_flush_rcu_work(uwq_work* work) {
+  if (core::WorkPending(work)) {
+    uwq_rcu_barrier();
+    core::FlushWork(work);
+    return true;
+  }
+  return core::FlushWork(work);
+}
+
+}  // extern "C"

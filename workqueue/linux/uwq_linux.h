@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * uwq_linux.h -- what the <linux/...> headers call: the C ABI of the support library.
+ *
+ * Every exported symbol starts with uwq_; the kernel's names exist only as macros
+ * and static inlines of workqueue/linux/linux/.  Drivers do not call these
+ * directly, except for the section "Outside the kernel's vocabulary".
+ * Conventions: workqueue/c/uwq.h.  Read on: docs/porting_from_linux.md.
+ */
+#ifndef UWQ_WORKQUEUE_LINUX_UWQ_LINUX_H_
+#define UWQ_WORKQUEUE_LINUX_UWQ_LINUX_H_
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "delayed/uwq_delayed.h"
+#include "workqueue/c/uwq.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- Outside the kernel's vocabulary ---------------------------------------------- */
+
+/* Runs the program's module_init() functions in the order of their registration, then
+ * its module_exit() functions in reverse.  Arguments of the form name=value set
+ * module_param()s; --stay keeps the modules loaded until SIGINT or SIGTERM; --list
+ * names modules and parameters.  Returns 0, or 1 if an init failed (those that had
+ * succeeded are then exited), or 2 for an argument that it does not know.  Sleeps. */
+int uwq_module_main(int argc, char** argv);
+
+/* The number under which request_irq() and its family know file descriptor `fd`: it
+ * fires whenever the descriptor is readable (an eventfd is read for you; the handler
+ * must read any other).  The caller keeps `fd`.  Negative errno on failure. */
+int uwq_irq_from_fd(int fd);
+/* A made-up interrupt line and its pulse, for tests and for channels without an fd.
+ * uwq_irq_raise() may be called from any context and never blocks. */
+int uwq_irq_create(void);
+int uwq_irq_raise(int irq);
+/* Gives the number back; -EBUSY while a handler is registered. */
+int uwq_irq_dispose(int irq);
+
+/* Where printk() goes: NULL is the default, standard error.  `level` is 0..7. */
+typedef void (*uwq_printk_fn)(int level, const char* text, void* arg);
+void uwq_set_printk_handler(uwq_printk_fn handler, void* arg);
+
+/* --- Words to wait on --------------------------------------------------------------- */
+
+#define UWQ_FOREVER INT64_C(-1)
+/* Returns true at once unless *word == value, else when a uwq_wake() of that address
+ * comes: look again.  False once `deadline_ns` has passed (UWQ_FOREVER: never). */
+bool uwq_wait_on(const void* word, uint32_t value, int64_t deadline_ns);
+/* The same for a caller that the kernel would put to sleep: lets another worker of
+ * the CPU start, and reports a caller that must not sleep. */
+bool uwq_block_on(const void* word, uint32_t value, int64_t deadline_ns, const char* what);
+/* Wakes up to `count` waiters; reads nothing through `word`, which may be gone. */
+void uwq_wake(const void* word, int count);
+
+/* --- Time ------------------------------------------------------------------------------ */
+int64_t uwq_now_ns(void); /* CLOCK_MONOTONIC */
+unsigned long uwq_jiffies(void);
+void uwq_sleep_ns(int64_t ns, const char* what); /* sleeps at least so long */
+void uwq_busy_wait_ns(int64_t ns);
+
+/* --- The calling thread -------------------------------------------------------------- */
+enum {
+  UWQ_CTX_HARDIRQ = 1 << 0,
+  UWQ_CTX_SOFTIRQ = 1 << 1, /* a timer's function or a BH item */
+  UWQ_CTX_ATOMIC = 1 << 2,  /* holds a spinlock or has preemption disabled */
+};
+unsigned uwq_context(void);
+/* Marks this thread for the duration of a handler; returns the mark before. */
+unsigned uwq_context_set(unsigned context);
+void uwq_atomic_enter(void);
+void uwq_atomic_exit(void);
+/* Reports a caller that may not sleep: BH, timer, interrupt, spinlock held. */
+void uwq_linux_might_sleep(const char* what);
+
+/* --- Threads and CPUs ------------------------------------------------------------------ */
+struct uwq_thread;
+/* Starts it; 0 or -EAGAIN.  cpu < 0: anywhere.  Each must be joined, by another. */
+int uwq_thread_start(struct uwq_thread** out, const char* name, int cpu, void (*body)(void*),
+                     void* arg);
+void uwq_thread_join(struct uwq_thread* thread);
+int uwq_thread_self_id(void);
+void* uwq_thread_self(void);       /* the task of this thread, or NULL */
+void uwq_thread_set_self(void* task);
+int uwq_this_cpu(void);            /* of the default Runtime's CPUs */
+int uwq_nr_cpus(void);
+int uwq_nr_nodes(void);
+int uwq_cpu_to_node(int cpu);
+
+/* --- Timers: struct timer_list and struct hrtimer ----------------------------------- */
+enum { UWQ_KTIMER_JIFFIES = 0x54514c31, UWQ_KTIMER_HR = 0x54514c32 };
+/* Same layout as the tail of struct delayed_work, so that `dw->timer` is one. */
+struct uwq_ktimer {
+  struct uwq_timer node;
+  void (*function)(struct uwq_ktimer* timer);
+  uint32_t kind; /* UWQ_KTIMER_*, or a delayed item's CPU */
+  uint32_t flags;
+  unsigned long expires; /* jiffies, or ns */
+};
+enum uwq_ktimer_mode { UWQ_KTIMER_MOD, UWQ_KTIMER_MOD_PENDING, UWQ_KTIMER_REDUCE };
+/* True if it was pending.  A timer without a function stays down. */
+bool uwq_ktimer_arm(struct uwq_ktimer* timer, unsigned long expires, enum uwq_ktimer_mode mode);
+bool uwq_ktimer_pending(const struct uwq_ktimer* timer);
+bool uwq_ktimer_cancel(struct uwq_ktimer* timer, bool shutdown);
+/* Also waits until its function has returned; from that function: reported, no wait. */
+bool uwq_ktimer_cancel_sync(struct uwq_ktimer* timer, bool shutdown);
+/* 1 was pending, 0 was not, -1 its function runs. */
+int uwq_ktimer_try_cancel(struct uwq_ktimer* timer);
+bool uwq_ktimer_running(const struct uwq_ktimer* timer);
+
+/* --- Grace periods ------------------------------------------------------------------------ */
+struct uwq_rcu_head {
+  struct uwq_rcu_head* next;
+  void (*func)(struct uwq_rcu_head* head);
+};
+void uwq_rcu_read_lock(void); /* nests; any thread; free of locks and system calls */
+void uwq_rcu_read_unlock(void);
+bool uwq_rcu_read_lock_held(void);
+void uwq_synchronize_rcu(void); /* sleeps */
+void uwq_call_rcu(struct uwq_rcu_head* head, void (*func)(struct uwq_rcu_head*));
+void uwq_rcu_barrier(void); /* sleeps */
+/* queue_rcu_work(): true if this call made `work` pending. */
+bool uwq_queue_rcu_work(struct uwq_workqueue* wq, struct uwq_work* work, struct uwq_rcu_head* rcu,
+                        struct uwq_workqueue** slot);
+bool uwq_flush_rcu_work(struct uwq_work* work);
+
+/* --- Workqueue calls that are more than one of workqueue/c/uwq.h ----------------------- */
+#define UWQ_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+struct uwq_workqueue* uwq_linux_alloc_workqueue(const char* fmt, unsigned flags, int max_active,
+                                                ...) UWQ_PRINTF(1, 4);
+struct uwq_workqueue* uwq_linux_alloc_ordered_workqueue(const char* fmt, unsigned flags, ...)
+    UWQ_PRINTF(1, 3);
+void uwq_linux_set_worker_desc(const char* fmt, ...) UWQ_PRINTF(1, 2);
+int uwq_schedule_on_each_cpu(uwq_work_func_t func); /* sleeps */
+long uwq_work_on_cpu(int cpu, long (*fn)(void*), void* arg); /* sleeps */
+
+/* --- Telling ---------------------------------------------------------------------------- */
+int uwq_printk(const char* fmt, ...) UWQ_PRINTF(1, 2);
+int uwq_vprintk(const char* fmt, va_list args) UWQ_PRINTF(1, 0);
+int uwq_dev_printk(int level, const char* driver, const char* device, const char* fmt, ...)
+    UWQ_PRINTF(4, 5);
+/* WARN(): a report with a stack, once for each file and line if `once`. */
+void uwq_warn(const char* file, int line, bool once, const char* fmt, ...) UWQ_PRINTF(4, 5);
+void uwq_bug(const char* file, int line) __attribute__((noreturn));
+void uwq_dump_stack(void);
+/* A few lines in a while; false: this one is dropped. */
+bool uwq_ratelimit(const void* site);
+
+/* --- Modules ----------------------------------------------------------------------------- */
+enum uwq_param_type {
+  UWQ_PARAM_byte,
+  UWQ_PARAM_short,
+  UWQ_PARAM_ushort,
+  UWQ_PARAM_int,
+  UWQ_PARAM_uint,
+  UWQ_PARAM_long,
+  UWQ_PARAM_ulong,
+  UWQ_PARAM_bool,
+  UWQ_PARAM_charp,
+};
+/* Both are linked in place by constructors of the program, and never leave. */
+struct uwq_module {
+  const char* name;
+  int (*init)(void);
+  void (*exit)(void);
+  struct uwq_module* next;
+};
+struct uwq_param {
+  const char* name;
+  enum uwq_param_type type;
+  void* value;
+  struct uwq_param* next;
+};
+void uwq_module_register(struct uwq_module* module);
+void uwq_param_register(struct uwq_param* param);
+
+#ifdef __cplusplus
+} /* extern "C" */
+static_assert(sizeof(void*) != 8 || sizeof(uwq_ktimer) == 56, "frozen: 56 bytes on LP64");
+#endif
+
+#endif /* UWQ_WORKQUEUE_LINUX_UWQ_LINUX_H_ */
