@@ -113,7 +113,8 @@ class TimerWheel {
 
   // Appends nodes with deadline <= now to `due`, in order.  Returns false if
   // `budget` nodes were moved and there may be more: the owner then drops its lock
-  // for a moment and calls again.  A `now` before an earlier call's counts as that one.
+  // for a moment and calls again.  (Nodes due within the same 16 us go together,
+  // whatever the budget.)  A `now` before an earlier call's counts as that one.
   [[nodiscard]] bool Expire(base::Nanos now_ns, DueList* due, int budget = kDefaultBudget);
 
   // Appends every armed node for which take(TimerNode*) is true to `out`, in no

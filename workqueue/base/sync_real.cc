@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,8 +12,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <chrono>
 
 #include "absl/strings/str_cat.h"
 #include "workqueue/base/check.h"
@@ -36,8 +35,8 @@ void FutexWait(std::atomic<uint32_t>* word, uint32_t expected, Nanos deadline_ns
 }
 
 // Uses the address only, so the word may already be gone (a stray wake is harmless).
-void FutexWakeOne(std::atomic<uint32_t>* word) {
-  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+void FutexWake(std::atomic<uint32_t>* word, int count) {
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
 }
 
 }  // namespace
@@ -47,32 +46,49 @@ int SpinBudget() {
   return budget;
 }
 
+// Spins briefly first: critical sections here are some tens of ns, a futex sleep
+// and wake costs microseconds.
 void Mutex::LockSlow() {
   for (int i = SpinBudget(); i > 0; --i) {
     CpuRelax();
-    if (mu_.try_lock()) return;
+    uint32_t seen = kFree;
+    if (state_.load(std::memory_order_relaxed) == kFree &&
+        state_.compare_exchange_strong(seen, kHeld, std::memory_order_acquire)) {
+      return;
+    }
   }
-  mu_.lock();
+  // From here on "contended": whoever unlocks wakes one, who takes it as contended
+  // again, since there may be more.
+  while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {
+    FutexWait(&state_, kContended, kForever);
+  }
 }
 
-void CondVar::Wait(Mutex* mu) {
-  std::unique_lock<std::mutex> lock(mu->mu_, std::adopt_lock);
-  cv_.wait(lock);
-  lock.release();
-}
+void Mutex::Wake() { FutexWake(&state_, 1); }
 
 bool CondVar::WaitUntil(Mutex* mu, Nanos deadline_ns) {
-  if (deadline_ns == kForever) {
-    Wait(mu);
-    return true;
-  }
-  std::unique_lock<std::mutex> lock(mu->mu_, std::adopt_lock);
-  const auto deadline =
-      std::chrono::steady_clock::time_point(std::chrono::nanoseconds(deadline_ns));
-  const bool notified = cv_.wait_until(lock, deadline) == std::cv_status::no_timeout;
-  lock.release();
+  // Under the mutex, so that a notifier, who changed the state under it, too, either
+  // comes before our caller's look at the state or sees us here.
+  waiters_.fetch_add(1, std::memory_order_relaxed);
+  const uint32_t sequence = sequence_.load(std::memory_order_relaxed);
+  mu->Unlock();
+  FutexWait(&sequence_, sequence, deadline_ns);
+  const bool notified = sequence_.load(std::memory_order_acquire) != sequence ||
+                        deadline_ns == kForever || Now() < deadline_ns;
+  // A notifier that holds no mutex may touch this until the count is down: the
+  // destroyer of a CondVar has to know that it was the last, as with std's.
+  waiters_.fetch_sub(1, std::memory_order_relaxed);
+  mu->Lock();
   return notified;
 }
+
+void CondVar::Notify(int count) {
+  if (waiters_.load(std::memory_order_relaxed) == 0) return;
+  sequence_.fetch_add(1, std::memory_order_release);
+  FutexWake(&sequence_, count);
+}
+
+void CondVar::NotifyAll() { Notify(INT_MAX); }
 
 bool Completion::WaitUntil(Nanos deadline_ns) {
   for (int i = SpinBudget(); i > 0 && !IsSet(); --i) CpuRelax();
@@ -92,7 +108,7 @@ void Completion::Set() {
   // release: pairs with the acquire in WaitUntil.  After this exchange the waiter
   // may have returned and destroyed *this; only its address is used below.
   const uint32_t old = state_.exchange(kSet, std::memory_order_acq_rel);
-  if (old == kSleeping) FutexWakeOne(&state_);
+  if (old == kSleeping) FutexWake(&state_, 1);
 }
 
 bool Parker::ParkUntil(Nanos deadline_ns) {
@@ -120,7 +136,7 @@ bool Parker::ParkUntil(Nanos deadline_ns) {
 bool Parker::Unpark() {
   const uint32_t old = state_.exchange(kToken, std::memory_order_acq_rel);
   if (old != kSleeping) return false;
-  FutexWakeOne(&state_);
+  FutexWake(&state_, 1);
   return true;
 }
 

@@ -56,15 +56,18 @@ bool StealQueued(WorkItem* work, PoolWorkqueue* pwq) {
   if (!OnList(word) || PwqOf(word) != pwq || pwq->pool.load(std::memory_order_relaxed) != pool) {
     return false;
   }
-  if ((word & kInactive) != 0 && (word & kLinked) != 0) {
-    // F7: its barriers may not stay on `inactive`, where nothing would activate
-    // them.  Unlike the kernel, a worker is woken for them at once.
-    base::ListNode* const first_barrier = work->entry.next;
-    base::Unlink(&work->entry);
-    if (base::ListEmpty(&pool->worklist)) ++pool->progress;
-    MoveLinked(WorkOf(first_barrier), &pool->worklist, nullptr);
-  } else {
-    base::Unlink(&work->entry);
+  base::ListNode* const first_barrier = work->entry.next;
+  base::Unlink(&work->entry);
+  if ((word & kLinked) != 0) {
+    if (Worker* const running = pool->FindBusyLocked(work, work->func)) {
+      // F9: an earlier instance runs; its flushers wait for that one now.
+      MoveLinked(WorkOf(first_barrier), &running->scheduled, nullptr);
+    } else if ((word & kInactive) != 0) {
+      // F7: its barriers may not stay on `inactive`, where nothing would activate
+      // them.  Unlike the kernel, a worker is woken for them at once.
+      if (base::ListEmpty(&pool->worklist)) ++pool->progress;
+      MoveLinked(WorkOf(first_barrier), &pool->worklist, nullptr);
+    }
   }
   // Nothing is left to wait for: out of the node's line, before the memory is reused.
   if ((word & kInactive) != 0 && pwq->node != nullptr && base::ListEmpty(&pwq->inactive)) {

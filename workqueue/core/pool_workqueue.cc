@@ -164,6 +164,12 @@ void LeaveLocked(WorkerPool* pool, PoolWorkqueue* pwq, Word word, AfterUnlock* a
   }
 }
 
+void JoinNodeLocked(WorkerPool* pool, PoolWorkqueue* pwq, NodeActive* node) {
+  pwq->node = node;
+  node->Add(pwq->nr_active);
+  if (!ListEmpty(&pwq->inactive)) node->AddWaiter(pwq);
+}
+
 void MoveLinked(WorkItem* work, ListNode* to, ListNode** next_cursor) {
   ListNode* node = &work->entry;
   for (;;) {

@@ -49,6 +49,8 @@ class NodeActive {
     return left < max_.load(std::memory_order_relaxed) &&
            nr_pending_.load(std::memory_order_seq_cst) != 0;
   }
+  // Slots that are taken already, whatever the limit says.
+  void Add(int count) { nr_.fetch_add(count, std::memory_order_seq_cst); }
   void SetMax(int max) { max_.store(max, std::memory_order_seq_cst); }
   int nr() const { return nr_.load(std::memory_order_relaxed); }
 
@@ -77,7 +79,7 @@ class NodeActive {
 struct alignas(1 << kPwqShift) PoolWorkqueue {
   base::Atomic<WorkerPool*> pool{nullptr};
   base::Atomic<Workqueue*> wq{nullptr};
-  NodeActive* node = nullptr;     // I: null for per-CPU and BH queues
+  NodeActive* node = nullptr;     // L: null for per-CPU and BH queues, and for a queue's only pwq
   bool percpu_intensive = false;  // I: WQ_CPU_INTENSIVE on a per-CPU pool
   bool is_default = false;        // M (wq->mutex)
 
@@ -122,6 +124,9 @@ bool ActivateFirstLocked(WorkerPool* pool, PoolWorkqueue* pwq, bool fill)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool->lock);
 // An item leaves: executed or cancelled.  `word` is its word while on the list.
 void LeaveLocked(WorkerPool* pool, PoolWorkqueue* pwq, Word word, AfterUnlock* after)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool->lock);
+// `pwq`, so far alone with its limit, counts in `node` from now on.
+void JoinNodeLocked(WorkerPool* pool, PoolWorkqueue* pwq, NodeActive* node)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool->lock);
 // Moves `work` and the barriers linked behind it to the back of `to`.
 void MoveLinked(WorkItem* work, base::ListNode* to, base::ListNode** next_cursor);

@@ -86,6 +86,8 @@ Topology Topology::FromMachine() {
 
 Topology Topology::Emulated(int nodes, int cpus_per_node) {
   Topology t;
+  // Nothing sensible was asked for: no CPU at all, which Validate() refuses.
+  if (nodes < 1 || cpus_per_node < 1 || nodes > kCpusMax / cpus_per_node) return t;
   const int machine = base::OnlineCpus();
   for (int cpu = 0; cpu < nodes * cpus_per_node; ++cpu) {
     t.cpus_.push_back({cpu / cpus_per_node, cpu / cpus_per_node, cpu});

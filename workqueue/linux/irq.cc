@@ -25,7 +25,7 @@ namespace core = uwq::core;
 
 namespace {
 
-using Handler = int (*)(int irq, void* data);
+using Handler = uwq_irq_handler_fn;
 constexpr int kWakeThread = 2;  // IRQ_WAKE_THREAD
 
 // The first number: far from descriptors, so that a mix-up fails.
@@ -51,6 +51,7 @@ struct Line {
   bool stopping ABSL_GUARDED_BY(mutex) = false;
   bool running ABSL_GUARDED_BY(mutex) = false;
   int disabled ABSL_GUARDED_BY(mutex) = 0;
+  base::ThreadId thread_id ABSL_GUARDED_BY(mutex) = 0;
   base::Thread thread;
 };
 
@@ -101,8 +102,8 @@ bool IsEventfd(int fd) {
   char name[64];
   const std::string link = absl::StrCat("/proc/self/fd/", fd);
   const ssize_t size = readlink(link.c_str(), name, sizeof(name) - 1);
-  return size > 0 && std::string(name, static_cast<size_t>(size)).find("[eventfd]") !=
-                         std::string::npos;
+  return size > 0 &&
+         std::string(name, static_cast<size_t>(size)).find("[eventfd]") != std::string::npos;
 }
 
 void Deliver(Line* line) {
@@ -135,6 +136,10 @@ void Deliver(Line* line) {
 }
 
 void LineMain(Line* line) {
+  {
+    base::MutexLock lock(&line->mutex);
+    line->thread_id = base::SelfId();
+  }
   for (;;) {
     bool listening = false;
     {
@@ -250,7 +255,10 @@ void uwq_free_irq(unsigned irq, void* data) {
 void uwq_synchronize_irq(unsigned irq) {
   const std::shared_ptr<Line> line = Find(irq);
   if (line == nullptr) return ReportNoLine("synchronize_irq()", irq);
-  if (line->thread.id() == base::SelfId()) return;  // from the handler: nothing to wait for
+  {
+    base::MutexLock lock(&line->mutex);
+    if (line->thread_id == base::SelfId()) return;  // from the handler: nothing to wait for
+  }
   uwq_linux_might_sleep("synchronize_irq");
   base::MutexLock lock(&line->mutex);
   while (line->running) line->idle.Wait(&line->mutex);

@@ -298,9 +298,11 @@ bool uwq_kthread_cancel_delayed_work_sync(struct kthread_delayed_work *dwork) {
 
 void uwq_kthread_destroy_worker(struct kthread_worker *worker) {
   struct task_struct *task = worker->task;
+  char name[TASK_COMM_LEN];
   bool armed;
 
   if (WARN_ON(!task)) return;
+  strscpy(name, task->comm);
   uwq_kthread_flush_worker(worker);
   kthread_stop(task);
   WARN_ON(!list_empty(&worker->work_list));
@@ -316,6 +318,6 @@ void uwq_kthread_destroy_worker(struct kthread_worker *worker) {
     WRITE_ONCE(work->worker, NULL);
   }
   raw_spin_unlock_irq(&worker->lock);
-  WARN(armed, "kthread_destroy_worker(%s): a delayed item is still armed", task->comm);
+  WARN(armed, "kthread_destroy_worker(%s): a delayed item is still armed", name);
   kfree(worker);
 }

@@ -50,8 +50,8 @@ Bucket& BucketOf(const void* word) {
 
 // What the Linux headers know of the calling thread.
 struct ThreadContext {
-  unsigned marks = 0;      // UWQ_CTX_HARDIRQ, UWQ_CTX_SOFTIRQ
-  int atomic_depth = 0;    // spinlocks held, preempt_disable()
+  unsigned marks = 0;    // UWQ_CTX_HARDIRQ, UWQ_CTX_SOFTIRQ
+  int atomic_depth = 0;  // spinlocks held, preempt_disable()
   void* task = nullptr;
 };
 thread_local ThreadContext context;
@@ -138,7 +138,8 @@ bool uwq_block_on(const void* word, uint32_t value, int64_t deadline_ns, const c
 int64_t uwq_now_ns(void) { return base::Now(); }
 
 unsigned long uwq_jiffies(void) {
-  return kInitialJiffies + static_cast<unsigned long>((base::Now() - start_ns) / base::kMillisecond);
+  return kInitialJiffies +
+         static_cast<unsigned long>((base::Now() - start_ns) / base::kMillisecond);
 }
 
 void uwq_sleep_ns(int64_t ns, const char* what) {

@@ -73,8 +73,8 @@ int uwq_vprintk(const char* fmt, va_list args) {
   char line[kLineMax];
   const int wanted = vsnprintf(line, sizeof(line), fmt, args);
   if (wanted < 0) return wanted;
-  const size_t size = static_cast<size_t>(wanted) < sizeof(line) ? static_cast<size_t>(wanted)
-                                                                 : sizeof(line) - 1;
+  const size_t size =
+      static_cast<size_t>(wanted) < sizeof(line) ? static_cast<size_t>(wanted) : sizeof(line) - 1;
   Emit(level, line, size);
   return static_cast<int>(size);
 }

@@ -12,6 +12,8 @@
 //
 // Not liburcu: its prebuilt library is invisible to the thread sanitizer, which then
 // reports every free after a grace period as a race (docs/porting_from_linux.md).
+#include <stdlib.h>
+
 #include "workqueue/base/check.h"
 #include "workqueue/base/list.h"
 #include "workqueue/base/sync.h"
@@ -86,6 +88,17 @@ void GracePeriod() {
   WaitForReaders(domain.period.fetch_add(1, std::memory_order_seq_cst) + 1);
 }
 
+constexpr uintptr_t kOffsetMax = 4096;
+
+void RunCallback(uwq_rcu_head* head) {
+  const auto func = reinterpret_cast<uintptr_t>(head->func);
+  if (func < kOffsetMax) {
+    free(reinterpret_cast<char*>(head) - func);  // kfree_rcu()
+  } else {
+    head->func(head);  // may free it
+  }
+}
+
 // Runs callbacks in the order of call_rcu(), a batch for each grace period.
 class CallbackThread {
  public:
@@ -135,7 +148,7 @@ class CallbackThread {
       const unsigned before = uwq_context_set(UWQ_CTX_SOFTIRQ);
       while (batch != nullptr) {
         uwq_rcu_head* const next = batch->next;
-        batch->func(batch);  // may free it
+        RunCallback(batch);
         batch = next;
       }
       uwq_context_set(before);
@@ -202,6 +215,12 @@ void uwq_synchronize_rcu(void) {
 
 void uwq_call_rcu(uwq_rcu_head* head, void (*func)(uwq_rcu_head*)) {
   head->func = func;
+  CallbackThread::Get().Add(head);
+}
+
+void uwq_kfree_rcu(uwq_rcu_head* head, size_t offset) {
+  // The function's place holds the offset, which no function's address can be.
+  head->func = reinterpret_cast<void (*)(uwq_rcu_head*)>(offset);
   CallbackThread::Get().Add(head);
 }
 

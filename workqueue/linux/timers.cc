@@ -6,13 +6,12 @@
 // thread takes one node at a time out of the wheel and runs its function before it
 // looks for the next, so no timer is ever "due, and nowhere".
 // Functions run one after the other, as on a machine whose timers are all on one CPU.
-#include "workqueue/linux/uwq_linux.h"
-
 #include "absl/strings/str_cat.h"
 #include "delayed/timer_wheel.h"
 #include "workqueue/base/check.h"
 #include "workqueue/base/sync.h"
 #include "workqueue/core/report.h"
+#include "workqueue/linux/uwq_linux.h"
 
 namespace base = uwq::base;
 namespace core = uwq::core;
@@ -134,8 +133,8 @@ class TimerThread {
   void RunOne(uwq_ktimer* timer, void (*function)(uwq_ktimer*), bool high_resolution) {
     bool again = false;
     if (high_resolution) {
-      again = reinterpret_cast<HrFunction>(reinterpret_cast<void (*)()>(function))(timer) ==
-              kRestart;
+      again =
+          reinterpret_cast<HrFunction>(reinterpret_cast<void (*)()>(function))(timer) == kRestart;
     } else {
       function(timer);  // may free the timer
     }
@@ -158,8 +157,9 @@ class TimerThread {
 bool Usable(const uwq_ktimer* timer, const char* call) {
   if (Known(timer)) return true;
   core::ReportOnce(core::ReportKind::kUninitialised, timer,
-                   absl::StrCat(call, ": not set up, or the timer of a delayed work item, which"
-                                      " only its own calls may touch"));
+                   absl::StrCat(call,
+                                ": not set up, or the timer of a delayed work item, which"
+                                " only its own calls may touch"));
   return false;
 }
 

@@ -85,9 +85,9 @@ int uwq_thread_start(struct uwq_thread** out, const char* name, int cpu, void (*
                      void* arg);
 void uwq_thread_join(struct uwq_thread* thread);
 int uwq_thread_self_id(void);
-void* uwq_thread_self(void);       /* the task of this thread, or NULL */
+void* uwq_thread_self(void); /* the task of this thread, or NULL */
 void uwq_thread_set_self(void* task);
-int uwq_this_cpu(void);            /* of the default Runtime's CPUs */
+int uwq_this_cpu(void); /* of the default Runtime's CPUs */
 int uwq_nr_cpus(void);
 int uwq_nr_nodes(void);
 int uwq_cpu_to_node(int cpu);
@@ -123,6 +123,7 @@ void uwq_rcu_read_unlock(void);
 bool uwq_rcu_read_lock_held(void);
 void uwq_synchronize_rcu(void); /* sleeps */
 void uwq_call_rcu(struct uwq_rcu_head* head, void (*func)(struct uwq_rcu_head*));
+void uwq_kfree_rcu(struct uwq_rcu_head* head, size_t offset);
 void uwq_rcu_barrier(void); /* sleeps */
 /* queue_rcu_work(): true if this call made `work` pending. */
 bool uwq_queue_rcu_work(struct uwq_workqueue* wq, struct uwq_work* work, struct uwq_rcu_head* rcu,
@@ -136,8 +137,17 @@ struct uwq_workqueue* uwq_linux_alloc_workqueue(const char* fmt, unsigned flags,
 struct uwq_workqueue* uwq_linux_alloc_ordered_workqueue(const char* fmt, unsigned flags, ...)
     UWQ_PRINTF(1, 3);
 void uwq_linux_set_worker_desc(const char* fmt, ...) UWQ_PRINTF(1, 2);
-int uwq_schedule_on_each_cpu(uwq_work_func_t func); /* sleeps */
+int uwq_schedule_on_each_cpu(uwq_work_func_t func);          /* sleeps */
 long uwq_work_on_cpu(int cpu, long (*fn)(void*), void* arg); /* sleeps */
+
+/* --- Interrupt lines --------------------------------------------------------------------- */
+typedef int (*uwq_irq_handler_fn)(int irq, void* data);
+int uwq_linux_request_irq(unsigned irq, uwq_irq_handler_fn handler, uwq_irq_handler_fn thread_fn,
+                          bool start_disabled, const char* name, void* data); /* sleeps */
+void uwq_free_irq(unsigned irq, void* data);                                  /* sleeps */
+void uwq_disable_irq(unsigned irq, bool wait);
+void uwq_enable_irq(unsigned irq);
+void uwq_synchronize_irq(unsigned irq); /* sleeps */
 
 /* --- Telling ---------------------------------------------------------------------------- */
 int uwq_printk(const char* fmt, ...) UWQ_PRINTF(1, 2);

@@ -9,8 +9,8 @@
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #else
 /* A pointer instead of an array gives an array of negative size. */
-#define ARRAY_SIZE(array)                   \
-  (sizeof(array) / sizeof((array)[0]) +     \
+#define ARRAY_SIZE(array)               \
+  (sizeof(array) / sizeof((array)[0]) + \
    0 * sizeof(char[1 - 2 * !!__same_type((array), &(array)[0])]))
 #endif
 

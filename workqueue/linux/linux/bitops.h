@@ -23,20 +23,20 @@ static inline void change_bit(long nr, volatile unsigned long *addr) {
   __atomic_fetch_xor(&addr[BIT_WORD(nr)], BIT_MASK(nr), __ATOMIC_RELAXED);
 }
 static inline bool test_and_set_bit(long nr, volatile unsigned long *addr) {
-  return (__atomic_fetch_or(&addr[BIT_WORD(nr)], BIT_MASK(nr), __ATOMIC_SEQ_CST) &
-          BIT_MASK(nr)) != 0;
+  return (__atomic_fetch_or(&addr[BIT_WORD(nr)], BIT_MASK(nr), __ATOMIC_SEQ_CST) & BIT_MASK(nr)) !=
+         0;
 }
 static inline bool test_and_set_bit_lock(long nr, volatile unsigned long *addr) {
-  return (__atomic_fetch_or(&addr[BIT_WORD(nr)], BIT_MASK(nr), __ATOMIC_ACQUIRE) &
-          BIT_MASK(nr)) != 0;
+  return (__atomic_fetch_or(&addr[BIT_WORD(nr)], BIT_MASK(nr), __ATOMIC_ACQUIRE) & BIT_MASK(nr)) !=
+         0;
 }
 static inline bool test_and_clear_bit(long nr, volatile unsigned long *addr) {
   return (__atomic_fetch_and(&addr[BIT_WORD(nr)], ~BIT_MASK(nr), __ATOMIC_SEQ_CST) &
           BIT_MASK(nr)) != 0;
 }
 static inline bool test_and_change_bit(long nr, volatile unsigned long *addr) {
-  return (__atomic_fetch_xor(&addr[BIT_WORD(nr)], BIT_MASK(nr), __ATOMIC_SEQ_CST) &
-          BIT_MASK(nr)) != 0;
+  return (__atomic_fetch_xor(&addr[BIT_WORD(nr)], BIT_MASK(nr), __ATOMIC_SEQ_CST) & BIT_MASK(nr)) !=
+         0;
 }
 static inline bool test_bit(long nr, const volatile unsigned long *addr) {
   return (__atomic_load_n(&addr[BIT_WORD(nr)], __ATOMIC_RELAXED) & BIT_MASK(nr)) != 0;
@@ -103,11 +103,11 @@ static inline unsigned long find_next_zero_bit(const unsigned long *addr, unsign
 }
 #define find_first_bit(addr, size) find_next_bit((addr), (size), 0)
 #define find_first_zero_bit(addr, size) find_next_zero_bit((addr), (size), 0)
-#define for_each_set_bit(bit, addr, size)                              \
-  for ((bit) = find_first_bit((addr), (size)); (bit) < (size);         \
+#define for_each_set_bit(bit, addr, size)                      \
+  for ((bit) = find_first_bit((addr), (size)); (bit) < (size); \
        (bit) = find_next_bit((addr), (size), (bit) + 1))
-#define for_each_clear_bit(bit, addr, size)                            \
-  for ((bit) = find_first_zero_bit((addr), (size)); (bit) < (size);    \
+#define for_each_clear_bit(bit, addr, size)                         \
+  for ((bit) = find_first_zero_bit((addr), (size)); (bit) < (size); \
        (bit) = find_next_zero_bit((addr), (size), (bit) + 1))
 
 #endif /* UWQ_WORKQUEUE_LINUX_LINUX_BITOPS_H_ */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/bug.h>: WARN(), BUG() and their build-time relatives. Read on: docs/porting_from_linux.md. */
+/* <linux/bug.h>: WARN(), BUG() and their build-time relatives. Read on: docs/porting_from_linux.md.
+ */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_BUG_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_BUG_H_
 
@@ -8,11 +9,11 @@
 #include "workqueue/linux/uwq_linux.h"
 
 /* A report with a stack, and the program goes on. */
-#define UWQ_WARN_(once, condition, ...)                              \
-  ({                                                                 \
-    bool uwq_warned_ = !!(condition);                                \
+#define UWQ_WARN_(once, condition, ...)                                         \
+  ({                                                                            \
+    bool uwq_warned_ = !!(condition);                                           \
     if (unlikely(uwq_warned_)) uwq_warn(__FILE__, __LINE__, once, __VA_ARGS__); \
-    uwq_warned_;                                                     \
+    uwq_warned_;                                                                \
   })
 #define WARN_ON(condition) UWQ_WARN_(false, condition, "%s", #condition)
 #define WARN_ON_ONCE(condition) UWQ_WARN_(true, condition, "%s", #condition)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/compiler.h>: what the compiler is told, and how a call that uwq lacks refuses to compile. Read on: docs/porting_from_linux.md. */
+/* <linux/compiler.h>: what the compiler is told, and how a call that uwq lacks refuses to compile.
+ * Read on: docs/porting_from_linux.md. */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_COMPILER_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_COMPILER_H_
 

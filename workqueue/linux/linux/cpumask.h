@@ -72,8 +72,8 @@ static inline unsigned int cpumask_next(int cpu, const struct cpumask *mask) {
 }
 #define cpumask_first(mask) cpumask_next(-1, mask)
 #define cpumask_empty(mask) (cpumask_first(mask) >= nr_cpu_ids)
-#define for_each_cpu(cpu, mask)                                            \
-  for ((cpu) = cpumask_first(mask); (unsigned int)(cpu) < nr_cpu_ids;      \
+#define for_each_cpu(cpu, mask)                                       \
+  for ((cpu) = cpumask_first(mask); (unsigned int)(cpu) < nr_cpu_ids; \
        (cpu) = cpumask_next((int)(cpu), mask))
 
 /* All CPUs are possible, present and online. */
@@ -82,8 +82,7 @@ static inline unsigned int cpumask_next(int cpu, const struct cpumask *mask) {
 #define num_present_cpus() nr_cpu_ids
 #define cpu_online(cpu) ((unsigned int)(cpu) < nr_cpu_ids)
 #define cpu_possible(cpu) cpu_online(cpu)
-#define for_each_online_cpu(cpu) \
-  for ((cpu) = 0; (unsigned int)(cpu) < nr_cpu_ids; (cpu)++)
+#define for_each_online_cpu(cpu) for ((cpu) = 0; (unsigned int)(cpu) < nr_cpu_ids; (cpu)++)
 #define for_each_possible_cpu(cpu) for_each_online_cpu(cpu)
 #define cpus_read_lock() ((void)0)
 #define cpus_read_unlock() ((void)0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/device.h>: struct device, what is tied to its life, and its messages. Read on: docs/porting_from_linux.md. */
+/* <linux/device.h>: struct device, what is tied to its life, and its messages. Read on:
+ * docs/porting_from_linux.md. */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_DEVICE_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_DEVICE_H_
 
@@ -145,14 +146,14 @@ static inline struct workqueue_struct *uwq_devm_keep_wq(struct device *dev,
 #ifdef DEBUG
 #define dev_dbg(dev, fmt, ...) UWQ_DEV_(7, dev, fmt, ##__VA_ARGS__)
 #else
-#define dev_dbg(dev, fmt, ...)                                    \
-  ({                                                              \
-    if (0) UWQ_DEV_(7, dev, fmt, ##__VA_ARGS__);                  \
+#define dev_dbg(dev, fmt, ...)                   \
+  ({                                             \
+    if (0) UWQ_DEV_(7, dev, fmt, ##__VA_ARGS__); \
   })
 #endif
-#define dev_vdbg(dev, fmt, ...)                                   \
-  ({                                                              \
-    if (0) UWQ_DEV_(7, dev, fmt, ##__VA_ARGS__);                  \
+#define dev_vdbg(dev, fmt, ...)                  \
+  ({                                             \
+    if (0) UWQ_DEV_(7, dev, fmt, ##__VA_ARGS__); \
   })
 #define dev_err_once(dev, ...) UWQ_IF_(UWQ_ONCE_(), dev_err(dev, __VA_ARGS__))
 #define dev_warn_once(dev, ...) UWQ_IF_(UWQ_ONCE_(), dev_warn(dev, __VA_ARGS__))
@@ -161,16 +162,17 @@ static inline struct workqueue_struct *uwq_devm_keep_wq(struct device *dev,
 #define dev_warn_ratelimited(dev, ...) UWQ_IF_(UWQ_SELDOM_(), dev_warn(dev, __VA_ARGS__))
 #define dev_info_ratelimited(dev, ...) UWQ_IF_(UWQ_SELDOM_(), dev_info(dev, __VA_ARGS__))
 #define dev_dbg_ratelimited(dev, ...) UWQ_IF_(UWQ_SELDOM_(), dev_dbg(dev, __VA_ARGS__))
-#define dev_WARN(dev, fmt, ...) WARN(1, "%s %s: " fmt, dev_driver_string(dev), dev_name(dev), ##__VA_ARGS__)
+#define dev_WARN(dev, fmt, ...) \
+  WARN(1, "%s %s: " fmt, dev_driver_string(dev), dev_name(dev), ##__VA_ARGS__)
 #define dev_WARN_ONCE(dev, condition, fmt, ...) \
   WARN_ONCE(condition, "%s %s: " fmt, dev_driver_string(dev), dev_name(dev), ##__VA_ARGS__)
 /* Says why a probe fails and returns the error; "not yet" is nothing to complain about. */
-#define dev_err_probe(dev, error, fmt, ...)                                             \
-  ({                                                                                    \
-    int uwq_error_ = (error);                                                           \
-    if (uwq_error_ != -EPROBE_DEFER)                                                    \
-      UWQ_DEV_(3, dev, "error %d: " fmt, uwq_error_, ##__VA_ARGS__);                    \
-    uwq_error_;                                                                         \
+#define dev_err_probe(dev, error, fmt, ...)                          \
+  ({                                                                 \
+    int uwq_error_ = (error);                                        \
+    if (uwq_error_ != -EPROBE_DEFER)                                 \
+      UWQ_DEV_(3, dev, "error %d: " fmt, uwq_error_, ##__VA_ARGS__); \
+    uwq_error_;                                                      \
   })
 
 #endif /* UWQ_WORKQUEUE_LINUX_LINUX_DEVICE_H_ */

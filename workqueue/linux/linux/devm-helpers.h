@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/devm-helpers.h>: items that a device cancels when it goes. Read on: docs/porting_from_linux.md. */
+/* <linux/devm-helpers.h>: items that a device cancels when it goes. Read on:
+ * docs/porting_from_linux.md. */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_DEVM_HELPERS_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_DEVM_HELPERS_H_
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/errno.h>: errno values, with those that never reach user space. Read on: docs/porting_from_linux.md. */
+/* <linux/errno.h>: errno values, with those that never reach user space. Read on:
+ * docs/porting_from_linux.md. */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_ERRNO_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_ERRNO_H_
 

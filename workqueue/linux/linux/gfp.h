@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/gfp.h>: allocation flags; only __GFP_ZERO matters here. Read on: docs/porting_from_linux.md. */
+/* <linux/gfp.h>: allocation flags; only __GFP_ZERO matters here. Read on:
+ * docs/porting_from_linux.md. */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_GFP_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_GFP_H_
 

@@ -33,8 +33,8 @@ static inline struct uwq_ktimer *uwq_ktimer_of_hr(const struct hrtimer *timer) {
 }
 /* Only CLOCK_MONOTONIC and CLOCK_BOOTTIME, which are the same clock here. */
 static inline void hrtimer_setup(struct hrtimer *timer,
-                                 enum hrtimer_restart (*function)(struct hrtimer *),
-                                 int clock_id, enum hrtimer_mode mode) {
+                                 enum hrtimer_restart (*function)(struct hrtimer *), int clock_id,
+                                 enum hrtimer_mode mode) {
   (void)mode;
   timer->uwq_node.entry.next = 0;
   timer->uwq_node.entry.prev = 0;

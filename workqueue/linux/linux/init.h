@@ -6,9 +6,10 @@
 #include <linux/compiler.h>
 #include <stdlib.h> /* has a member of that name, so it goes first */
 
-/* libstdc++ has parameters of that name. */
+/* libstdc++ has parameters of that name.  <regex>, too: include it before this one. */
 #ifdef __cplusplus
 extern "C++" {
+#include <memory>
 #include <numeric>
 }
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/interrupt.h>: interrupt lines fed by file descriptors. Read on: docs/porting_from_linux.md. */
+/* <linux/interrupt.h>: interrupt lines fed by file descriptors. Read on:
+ * docs/porting_from_linux.md. */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_INTERRUPT_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_INTERRUPT_H_
 
@@ -31,10 +32,6 @@ extern "C" {
 /* 0, -EINVAL (no such line, no handler), -EBUSY (it has one), -EAGAIN.  Sleeps. */
 int uwq_request_irq(unsigned int irq, irq_handler_t handler, irq_handler_t thread_fn,
                     unsigned long flags, const char *name, void *data);
-void uwq_free_irq(unsigned int irq, void *data); /* waits for a handler that runs */
-void uwq_disable_irq(unsigned int irq, bool wait);
-void uwq_enable_irq(unsigned int irq);
-void uwq_synchronize_irq(unsigned int irq);
 int uwq_devm_request_irq(struct device *dev, unsigned int irq, irq_handler_t handler,
                          irq_handler_t thread_fn, unsigned long flags, const char *name,
                          void *data);
@@ -101,9 +98,10 @@ static inline void tasklet_hi_schedule(struct tasklet_struct *tasklet) {
   queue_work(system_bh_highpri_wq, &tasklet->uwq_work);
 }
 static inline void tasklet_kill(struct tasklet_struct *tasklet) { flush_work(&tasklet->uwq_work); }
-void tasklet_disable(struct tasklet_struct *)
-    UWQ_UNSUPPORTED("tasklet_disable() keeps what is scheduled; use disable_work_sync() on an item");
-void tasklet_enable(struct tasklet_struct *) UWQ_UNSUPPORTED("tasklet_enable(): as tasklet_disable()");
+void tasklet_disable(struct tasklet_struct *) UWQ_UNSUPPORTED(
+    "tasklet_disable() keeps what is scheduled; use disable_work_sync() on an item");
+void tasklet_enable(struct tasklet_struct *)
+    UWQ_UNSUPPORTED("tasklet_enable(): as tasklet_disable()");
 void tasklet_init(struct tasklet_struct *, void (*)(unsigned long), unsigned long)
     UWQ_UNSUPPORTED("tasklet_init(): use tasklet_setup(), or a BH work item");
 

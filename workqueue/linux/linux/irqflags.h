@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/irqflags.h>: disabling interrupts, which means nothing here. Read on: docs/porting_from_linux.md. */
+/* <linux/irqflags.h>: disabling interrupts, which means nothing here. Read on:
+ * docs/porting_from_linux.md. */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_IRQFLAGS_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_IRQFLAGS_H_
 

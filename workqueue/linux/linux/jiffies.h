@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/jiffies.h>: the tick counter and what converts to it. Read on: docs/porting_from_linux.md. */
+/* <linux/jiffies.h>: the tick counter and what converts to it. Read on: docs/porting_from_linux.md.
+ */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_JIFFIES_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_JIFFIES_H_
 
+#include <limits.h>
 #include <linux/compiler.h>
 #include <linux/math.h>
 #include <linux/types.h>
-#include <limits.h>
 
 #include "workqueue/linux/uwq_linux.h"
 
@@ -21,9 +22,11 @@
 #define get_jiffies_64() ((u64)uwq_jiffies())
 #define MAX_JIFFY_OFFSET ((LONG_MAX >> 1) - 1)
 
-#define time_after(a, b) (typecheck(unsigned long, a) && typecheck(unsigned long, b) && ((long)((b) - (a)) < 0))
+#define time_after(a, b) \
+  (typecheck(unsigned long, a) && typecheck(unsigned long, b) && ((long)((b) - (a)) < 0))
 #define time_before(a, b) time_after(b, a)
-#define time_after_eq(a, b) (typecheck(unsigned long, a) && typecheck(unsigned long, b) && ((long)((a) - (b)) >= 0))
+#define time_after_eq(a, b) \
+  (typecheck(unsigned long, a) && typecheck(unsigned long, b) && ((long)((a) - (b)) >= 0))
 #define time_before_eq(a, b) time_after_eq(b, a)
 #define time_in_range(a, b, c) (time_after_eq(a, b) && time_before_eq(a, c))
 #define time_in_range_open(a, b, c) (time_after_eq(a, b) && time_before(a, c))

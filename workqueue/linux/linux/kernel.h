@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/kernel.h>: the odds and ends that every driver includes. Read on: docs/porting_from_linux.md. */
+/* <linux/kernel.h>: the odds and ends that every driver includes. Read on:
+ * docs/porting_from_linux.md. */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_KERNEL_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_KERNEL_H_
 
@@ -7,6 +8,7 @@
 #include_next <linux/kernel.h>
 #endif
 
+#include <limits.h>
 #include <linux/array_size.h>
 #include <linux/bits.h>
 #include <linux/bug.h>
@@ -14,7 +16,6 @@
 #include <linux/container_of.h>
 #include <linux/err.h>
 #include <linux/errno.h>
-#include <linux/init.h>
 #include <linux/kstrtox.h>
 #include <linux/limits.h>
 #include <linux/math.h>
@@ -23,7 +24,6 @@
 #include <linux/string.h>
 #include <linux/stringify.h>
 #include <linux/types.h>
-#include <limits.h>
 #include <stdlib.h>
 
 #define U8_MAX ((u8)~0U)
@@ -41,9 +41,9 @@
 #define lower_32_bits(n) ((u32)((n)&0xffffffff))
 
 #define might_sleep() uwq_linux_might_sleep(__func__)
-#define might_sleep_if(condition)      \
-  do {                                 \
-    if (condition) might_sleep();      \
+#define might_sleep_if(condition) \
+  do {                            \
+    if (condition) might_sleep(); \
   } while (0)
 #define cond_resched() ((void)0)
 

@@ -5,8 +5,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <linux/types.h>
+#include <stdlib.h>
 
 /* 0, -EINVAL or -ERANGE; one newline at the end is allowed, nothing else. */
 static inline int kstrtoll(const char *s, unsigned int base, long long *res) {
@@ -47,8 +47,8 @@ static inline int kstrtoull(const char *s, unsigned int base, unsigned long long
     *res = (type)value;                                                 \
     return 0;                                                           \
   }
-UWQ_KSTRTO_(kstrtoint, int, long long, kstrtoll, value < INT_MIN || value > INT_MAX)
-UWQ_KSTRTO_(kstrtol, long, long long, kstrtoll, value < LONG_MIN || value > LONG_MAX)
+UWQ_KSTRTO_(kstrtoint, int, long long, kstrtoll, value<INT_MIN || value> INT_MAX)
+UWQ_KSTRTO_(kstrtol, long, long long, kstrtoll, value<LONG_MIN || value> LONG_MAX)
 UWQ_KSTRTO_(kstrtouint, unsigned int, unsigned long long, kstrtoull, value > UINT_MAX)
 UWQ_KSTRTO_(kstrtoul, unsigned long, unsigned long long, kstrtoull, value > ULONG_MAX)
 UWQ_KSTRTO_(kstrtou8, u8, unsigned long long, kstrtoull, value > UINT8_MAX)

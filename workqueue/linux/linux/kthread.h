@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/kthread.h>: threads, and items on a thread of their own. Read on: docs/porting_from_linux.md. */
+/* <linux/kthread.h>: threads, and items on a thread of their own. Read on:
+ * docs/porting_from_linux.md. */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_KTHREAD_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_KTHREAD_H_
 
@@ -15,8 +16,8 @@
 extern "C" {
 #endif
 /* ERR_PTR on failure.  It starts when it is woken first; cpu < 0: anywhere. */
-struct task_struct *uwq_kthread_create(int cpu, int (*fn)(void *data), void *data,
-                                       const char *fmt, ...) UWQ_PRINTF(4, 5);
+struct task_struct *uwq_kthread_create(int cpu, int (*fn)(void *data), void *data, const char *fmt,
+                                       ...) UWQ_PRINTF(4, 5);
 struct task_struct *uwq_kthread_woken(struct task_struct *task);
 int uwq_kthread_stop(struct task_struct *task);
 bool uwq_kthread_should_stop(void);
@@ -29,7 +30,8 @@ void uwq_kthread_unpark(struct task_struct *task);
 #endif
 #define kthread_create(fn, data, ...) uwq_kthread_create(-1, fn, data, __VA_ARGS__)
 #define kthread_create_on_node(fn, data, node, ...) uwq_kthread_create(-1, fn, data, __VA_ARGS__)
-#define kthread_create_on_cpu(fn, data, cpu, ...) uwq_kthread_create((int)(cpu), fn, data, __VA_ARGS__)
+#define kthread_create_on_cpu(fn, data, cpu, ...) \
+  uwq_kthread_create((int)(cpu), fn, data, __VA_ARGS__)
 #define kthread_run(fn, data, ...) uwq_kthread_woken(kthread_create(fn, data, __VA_ARGS__))
 #define kthread_run_on_cpu(fn, data, cpu, ...) \
   uwq_kthread_woken(kthread_create_on_cpu(fn, data, cpu, __VA_ARGS__))

@@ -57,7 +57,8 @@ static inline ktime_t us_to_ktime(u64 us) { return (ktime_t)(us * NSEC_PER_USEC)
 static inline ktime_t ms_to_ktime(u64 ms) { return (ktime_t)(ms * NSEC_PER_MSEC); }
 static inline s64 ktime_divns(ktime_t kt, s64 div) { return kt / div; }
 
-ktime_t ktime_get_real(void) UWQ_UNSUPPORTED("the wall clock is no base for a driver; clock_gettime() reads it");
+ktime_t ktime_get_real(void)
+    UWQ_UNSUPPORTED("the wall clock is no base for a driver; clock_gettime() reads it");
 u64 ktime_get_real_ns(void) UWQ_UNSUPPORTED("as ktime_get_real()");
 time_t ktime_get_real_seconds(void) UWQ_UNSUPPORTED("as ktime_get_real()");
 

@@ -130,29 +130,29 @@ static inline void list_splice_tail_init(struct list_head *list, struct list_hea
 #define list_for_each(pos, head) for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
 #define list_for_each_prev(pos, head) \
   for ((pos) = (head)->prev; (pos) != (head); (pos) = (pos)->prev)
-#define list_for_each_safe(pos, n, head)                                  \
+#define list_for_each_safe(pos, n, head) \
   for ((pos) = (head)->next, (n) = (pos)->next; (pos) != (head); (pos) = (n), (n) = (pos)->next)
-#define list_for_each_entry(pos, head, member)                            \
-  for ((pos) = list_first_entry(head, __typeof__(*(pos)), member);        \
+#define list_for_each_entry(pos, head, member)                     \
+  for ((pos) = list_first_entry(head, __typeof__(*(pos)), member); \
        !list_entry_is_head(pos, head, member); (pos) = list_next_entry(pos, member))
-#define list_for_each_entry_reverse(pos, head, member)                    \
-  for ((pos) = list_last_entry(head, __typeof__(*(pos)), member);         \
+#define list_for_each_entry_reverse(pos, head, member)            \
+  for ((pos) = list_last_entry(head, __typeof__(*(pos)), member); \
        !list_entry_is_head(pos, head, member); (pos) = list_prev_entry(pos, member))
-#define list_for_each_entry_continue(pos, head, member)                   \
+#define list_for_each_entry_continue(pos, head, member)                              \
   for ((pos) = list_next_entry(pos, member); !list_entry_is_head(pos, head, member); \
        (pos) = list_next_entry(pos, member))
-#define list_for_each_entry_continue_reverse(pos, head, member)           \
+#define list_for_each_entry_continue_reverse(pos, head, member)                      \
   for ((pos) = list_prev_entry(pos, member); !list_entry_is_head(pos, head, member); \
        (pos) = list_prev_entry(pos, member))
 #define list_for_each_entry_from(pos, head, member) \
   for (; !list_entry_is_head(pos, head, member); (pos) = list_next_entry(pos, member))
-#define list_for_each_entry_safe(pos, n, head, member)                    \
-  for ((pos) = list_first_entry(head, __typeof__(*(pos)), member),        \
-      (n) = list_next_entry(pos, member);                                 \
+#define list_for_each_entry_safe(pos, n, head, member)             \
+  for ((pos) = list_first_entry(head, __typeof__(*(pos)), member), \
+      (n) = list_next_entry(pos, member);                          \
        !list_entry_is_head(pos, head, member); (pos) = (n), (n) = list_next_entry(n, member))
-#define list_for_each_entry_safe_reverse(pos, n, head, member)            \
-  for ((pos) = list_last_entry(head, __typeof__(*(pos)), member),         \
-      (n) = list_prev_entry(pos, member);                                 \
+#define list_for_each_entry_safe_reverse(pos, n, head, member)    \
+  for ((pos) = list_last_entry(head, __typeof__(*(pos)), member), \
+      (n) = list_prev_entry(pos, member);                         \
        !list_entry_is_head(pos, head, member); (pos) = (n), (n) = list_prev_entry(n, member))
 
 #define HLIST_HEAD_INIT \
@@ -179,17 +179,17 @@ static inline void hlist_del_init(struct hlist_node *node) {
 }
 #define hlist_del(node) hlist_del_init(node)
 #define hlist_entry(ptr, type, member) container_of(ptr, type, member)
-#define hlist_entry_safe(ptr, type, member)                              \
-  ({                                                                     \
-    struct hlist_node *uwq_node_ = (ptr);                                \
-    uwq_node_ ? hlist_entry(uwq_node_, type, member) : (type *)NULL;     \
+#define hlist_entry_safe(ptr, type, member)                          \
+  ({                                                                 \
+    struct hlist_node *uwq_node_ = (ptr);                            \
+    uwq_node_ ? hlist_entry(uwq_node_, type, member) : (type *)NULL; \
   })
-#define hlist_for_each_entry(pos, head, member)                                        \
-  for ((pos) = hlist_entry_safe((head)->first, __typeof__(*(pos)), member); (pos);     \
+#define hlist_for_each_entry(pos, head, member)                                    \
+  for ((pos) = hlist_entry_safe((head)->first, __typeof__(*(pos)), member); (pos); \
        (pos) = hlist_entry_safe((pos)->member.next, __typeof__(*(pos)), member))
-#define hlist_for_each_entry_safe(pos, n, head, member)                                \
-  for ((pos) = hlist_entry_safe((head)->first, __typeof__(*(pos)), member);            \
-       (pos) && ((n) = (pos)->member.next, true);                                      \
+#define hlist_for_each_entry_safe(pos, n, head, member)                     \
+  for ((pos) = hlist_entry_safe((head)->first, __typeof__(*(pos)), member); \
+       (pos) && ((n) = (pos)->member.next, true);                           \
        (pos) = hlist_entry_safe((n), __typeof__(*(pos)), member))
 
 #endif /* UWQ_WORKQUEUE_LINUX_LINUX_LIST_H_ */

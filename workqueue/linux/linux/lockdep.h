@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/lockdep.h>: the names of the kernel's lock checker. Read on: docs/porting_from_linux.md. */
+/* <linux/lockdep.h>: the names of the kernel's lock checker. Read on: docs/porting_from_linux.md.
+ */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_LOCKDEP_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_LOCKDEP_H_
 

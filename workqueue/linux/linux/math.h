@@ -26,18 +26,18 @@
 #define IS_ALIGNED(x, a) (((x) & ((__typeof__(x))(a)-1)) == 0)
 #define PTR_ALIGN(p, a) ((__typeof__(p))ALIGN((unsigned long)(p), (a)))
 #define abs_diff(a, b) ((a) > (b) ? (a) - (b) : (b) - (a))
-#define mult_frac(x, n, d)                                \
-  ({                                                      \
-    __typeof__(x) uwq_x_ = (x);                           \
-    __typeof__(n) uwq_m_ = (n);                           \
-    __typeof__(d) uwq_q_ = (d);                           \
-    uwq_x_ / uwq_q_ * uwq_m_ + uwq_x_ % uwq_q_ * uwq_m_ / uwq_q_; \
+#define mult_frac(x, n, d)                                      \
+  ({                                                            \
+    __typeof__(x) uwq_x_ = (x);                                 \
+    __typeof__(n) uwq_m_ = (n);                                 \
+    __typeof__(d) uwq_q_ = (d);                                 \
+    uwq_x_ / uwq_q_* uwq_m_ + uwq_x_ % uwq_q_* uwq_m_ / uwq_q_; \
   })
-#define do_div(n, base)                          \
-  ({                                             \
-    u32 uwq_rest_ = (u32)((n) % (u32)(base));    \
-    (n) /= (u32)(base);                          \
-    uwq_rest_;                                   \
+#define do_div(n, base)                       \
+  ({                                          \
+    u32 uwq_rest_ = (u32)((n) % (u32)(base)); \
+    (n) /= (u32)(base);                       \
+    uwq_rest_;                                \
   })
 
 #endif /* UWQ_WORKQUEUE_LINUX_LINUX_MATH_H_ */

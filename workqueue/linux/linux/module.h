@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/module.h>: module_init(), module_exit() and what describes a module. Read on: docs/porting_from_linux.md. */
+/* <linux/module.h>: module_init(), module_exit() and what describes a module. Read on:
+ * docs/porting_from_linux.md. */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_MODULE_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_MODULE_H_
 
@@ -26,16 +27,16 @@ struct module;
 /* One of each in a source file.  They run when uwq_module_main() is called; a program
  * without a main() of its own links libuwq-module.a, whose main() calls it. */
 static struct uwq_module uwq_this_module __attribute__((unused)) = {KBUILD_MODNAME, 0, 0, 0};
-#define module_init(function)                                                     \
-  static __attribute__((constructor, used)) void uwq_module_init_(void) {         \
-    uwq_this_module.init = (function);                                            \
-    uwq_module_register(&uwq_this_module);                                        \
-  }                                                                               \
+#define module_init(function)                                             \
+  static __attribute__((constructor, used)) void uwq_module_init_(void) { \
+    uwq_this_module.init = (function);                                    \
+    uwq_module_register(&uwq_this_module);                                \
+  }                                                                       \
   extern int uwq_module_info_
-#define module_exit(function)                                                     \
-  static __attribute__((constructor, used)) void uwq_module_exit_(void) {         \
-    uwq_this_module.exit = (function);                                            \
-  }                                                                               \
+#define module_exit(function)                                             \
+  static __attribute__((constructor, used)) void uwq_module_exit_(void) { \
+    uwq_this_module.exit = (function);                                    \
+  }                                                                       \
   extern int uwq_module_info_
 #define late_initcall(function) module_init(function)
 #define device_initcall(function) module_init(function)

@@ -28,8 +28,10 @@ void uwq_mutex_unlock(struct mutex *lock);
 }
 #endif
 
-#define __MUTEX_INITIALIZER(name) \
-  { ATOMIC_INIT(0), 0, {#name, 0, 0} }
+#define __MUTEX_INITIALIZER(name)      \
+  {                                    \
+    ATOMIC_INIT(0), 0, { #name, 0, 0 } \
+  }
 #define DEFINE_MUTEX(name) struct mutex name = __MUTEX_INITIALIZER(name)
 #define mutex_init(lock) uwq_mutex_init((lock), #lock)
 static inline void mutex_lock(struct mutex *lock) { uwq_mutex_lock(lock); }

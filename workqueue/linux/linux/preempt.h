@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/preempt.h>: the context of the caller: item, timer function, interrupt handler. Read on: docs/porting_from_linux.md. */
+/* <linux/preempt.h>: the context of the caller: item, timer function, interrupt handler. Read on:
+ * docs/porting_from_linux.md. */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_PREEMPT_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_PREEMPT_H_
 

@@ -3,10 +3,9 @@
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_PRINTK_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_PRINTK_H_
 
-#include <stdio.h>
 #include <linux/compiler.h>
-#include <linux/init.h>
 #include <linux/types.h>
+#include <stdio.h>
 
 #include "workqueue/linux/uwq_linux.h"
 
@@ -31,10 +30,10 @@
 #define _printk(...) uwq_printk(__VA_ARGS__)
 #define vprintk(fmt, args) uwq_vprintk(fmt, args)
 /* Checked by the compiler, never called. */
-#define no_printk(...)                   \
-  ({                                     \
-    if (0) uwq_printk(__VA_ARGS__);      \
-    0;                                   \
+#define no_printk(...)              \
+  ({                                \
+    if (0) uwq_printk(__VA_ARGS__); \
+    0;                              \
   })
 
 #define pr_emerg(fmt, ...) printk(KERN_EMERG pr_fmt(fmt), ##__VA_ARGS__)
@@ -54,15 +53,15 @@
 #define pr_devel(fmt, ...) no_printk(KERN_DEBUG pr_fmt(fmt), ##__VA_ARGS__)
 #endif
 
-#define UWQ_ONCE_()                                                       \
-  ({                                                                      \
-    static bool uwq_done_;                                                \
-    !__atomic_exchange_n(&uwq_done_, true, __ATOMIC_RELAXED);             \
+#define UWQ_ONCE_()                                           \
+  ({                                                          \
+    static bool uwq_done_;                                    \
+    !__atomic_exchange_n(&uwq_done_, true, __ATOMIC_RELAXED); \
   })
-#define UWQ_SELDOM_()         \
-  ({                          \
+#define UWQ_SELDOM_()                \
+  ({                                 \
     static const char uwq_site_ = 0; \
-    uwq_ratelimit(&uwq_site_); \
+    uwq_ratelimit(&uwq_site_);       \
   })
 #define UWQ_IF_(when, call) \
   do {                      \

@@ -23,8 +23,7 @@
 #define rcu_barrier() uwq_rcu_barrier()
 /* `func` runs on the library's own thread and must not sleep. */
 static inline void call_rcu(struct rcu_head *head, rcu_callback_t func) {
-  uwq_call_rcu((struct uwq_rcu_head *)head,
-               (void (*)(struct uwq_rcu_head *))(void (*)(void))func);
+  uwq_call_rcu((struct uwq_rcu_head *)head, (void (*)(struct uwq_rcu_head *))(void (*)(void))func);
 }
 #define call_rcu_hurry(head, func) call_rcu(head, func)
 
@@ -43,19 +42,12 @@ static inline void call_rcu(struct rcu_head *head, rcu_callback_t func) {
 #define rcu_pointer_handoff(p) (p)
 
 /* The head carries, as in the kernel, its own offset instead of a function. */
-#ifdef __cplusplus
-extern "C" {
-#endif
-void uwq_kfree_rcu(struct uwq_rcu_head *head, size_t offset);
-#ifdef __cplusplus
-}
-#endif
-#define kfree_rcu(ptr, member)                                                             \
-  do {                                                                                     \
-    __typeof__(ptr) uwq_ptr_ = (ptr);                                                      \
-    if (uwq_ptr_)                                                                          \
-      uwq_kfree_rcu((struct uwq_rcu_head *)&uwq_ptr_->member,                              \
-                    offsetof(__typeof__(*uwq_ptr_), member));                              \
+#define kfree_rcu(ptr, member)                                \
+  do {                                                        \
+    __typeof__(ptr) uwq_ptr_ = (ptr);                         \
+    if (uwq_ptr_)                                             \
+      uwq_kfree_rcu((struct uwq_rcu_head *)&uwq_ptr_->member, \
+                    offsetof(__typeof__(*uwq_ptr_), member)); \
   } while (0)
 #define kvfree_rcu(ptr, member) kfree_rcu(ptr, member)
 

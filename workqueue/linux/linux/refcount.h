@@ -38,7 +38,8 @@ static inline void refcount_add(int i, refcount_t *r) {
   int old = atomic_fetch_add_relaxed(i, &r->refs);
   if (likely(old > 0 && old + i > 0)) return;
   atomic_set(&r->refs, REFCOUNT_SATURATED);
-  WARN_ONCE(true, "refcount_t: %s", old == 0 ? "addition on 0; use-after-free" : "saturated; leaking memory");
+  WARN_ONCE(true, "refcount_t: %s",
+            old == 0 ? "addition on 0; use-after-free" : "saturated; leaking memory");
 }
 static inline void refcount_inc(refcount_t *r) { refcount_add(1, r); }
 static inline bool __must_check refcount_sub_and_test(int i, refcount_t *r) {

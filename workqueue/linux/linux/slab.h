@@ -3,14 +3,14 @@
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_SLAB_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_SLAB_H_
 
-#include <stdlib.h>
-#include <string.h>
 #include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
 #include <linux/types.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define ARCH_KMALLOC_MINALIGN 16
 #define ZERO_SIZE_PTR ((void *)16)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/spinlock.h>: spinlocks and reader-writer spinlocks. Read on: docs/porting_from_linux.md. */
+/* <linux/spinlock.h>: spinlocks and reader-writer spinlocks. Read on: docs/porting_from_linux.md.
+ */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_SPINLOCK_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_SPINLOCK_H_
 

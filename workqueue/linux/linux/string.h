@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/string.h>: strings, the C library's and the kernel's. Read on: docs/porting_from_linux.md. */
+/* <linux/string.h>: strings, the C library's and the kernel's. Read on: docs/porting_from_linux.md.
+ */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_STRING_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_STRING_H_
 
@@ -7,8 +8,8 @@
 #include_next <linux/string.h>
 #endif
 #include <errno.h>
-#include <string.h>
 #include <linux/types.h>
+#include <string.h>
 
 /* strnlen() is no part of ISO C. */
 static inline size_t uwq_strnlen(const char *text, size_t max) {

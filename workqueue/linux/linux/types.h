@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/types.h>: the kernel's fixed-width and smallest structure types. Read on: docs/porting_from_linux.md. */
+/* <linux/types.h>: the kernel's fixed-width and smallest structure types. Read on:
+ * docs/porting_from_linux.md. */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_TYPES_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_TYPES_H_
 

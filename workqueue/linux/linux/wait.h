@@ -3,13 +3,11 @@
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_WAIT_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_WAIT_H_
 
-#if __has_include_next(<linux/wait.h>)
-#include_next <linux/wait.h>
-#endif
 #include <linux/jiffies.h>
 #include <linux/lockdep.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <sys/wait.h> /* instead of the system's <linux/wait.h>, which it does not go with */
 
 /* A counter of wake-ups: a waiter notes it, looks at its condition, and sleeps only
  * while it stands.  So a wake-up between look and sleep is not lost. */
@@ -60,24 +58,23 @@ static inline bool uwq_wait_step(struct wait_queue_head *wq, u32 snapshot, int64
   return woken;
 }
 /* Left jiffies, at least 1 if the condition holds; 0 if time is up and it does not. */
-#define UWQ_WAIT_EVENT_(wq, condition, ticks, before, after)                            \
-  ({                                                                                    \
-    struct wait_queue_head *uwq_head_ = &(wq);                                          \
-    unsigned long uwq_ticks_ = (unsigned long)(ticks);                                  \
-    int64_t uwq_deadline_ = uwq_ticks_to_deadline(uwq_ticks_);                          \
-    bool uwq_met_ = false, uwq_on_time_ = true;                                         \
-    for (;;) {                                                                          \
-      u32 uwq_snapshot_ = uwq_wait_snapshot(uwq_head_);                                 \
-      uwq_met_ = !!(condition);                                                         \
-      if (uwq_met_ || !uwq_on_time_) break;                                             \
-      before;                                                                           \
-      uwq_on_time_ = uwq_wait_step(uwq_head_, uwq_snapshot_, uwq_deadline_);            \
-      after;                                                                            \
-    }                                                                                   \
-    uwq_met_ ? uwq_ticks_left(uwq_deadline_, uwq_ticks_, 1) : 0L;                       \
+#define UWQ_WAIT_EVENT_(wq, condition, ticks, before, after)                 \
+  ({                                                                         \
+    struct wait_queue_head *uwq_head_ = &(wq);                               \
+    unsigned long uwq_ticks_ = (unsigned long)(ticks);                       \
+    int64_t uwq_deadline_ = uwq_ticks_to_deadline(uwq_ticks_);               \
+    bool uwq_met_ = false, uwq_on_time_ = true;                              \
+    for (;;) {                                                               \
+      u32 uwq_snapshot_ = uwq_wait_snapshot(uwq_head_);                      \
+      uwq_met_ = !!(condition);                                              \
+      if (uwq_met_ || !uwq_on_time_) break;                                  \
+      before;                                                                \
+      uwq_on_time_ = uwq_wait_step(uwq_head_, uwq_snapshot_, uwq_deadline_); \
+      after;                                                                 \
+    }                                                                        \
+    uwq_met_ ? uwq_ticks_left(uwq_deadline_, uwq_ticks_, 1) : 0L;            \
   })
-#define UWQ_WAIT_FOREVER_(wq, condition) \
-  UWQ_WAIT_EVENT_(wq, condition, LONG_MAX, (void)0, (void)0)
+#define UWQ_WAIT_FOREVER_(wq, condition) UWQ_WAIT_EVENT_(wq, condition, LONG_MAX, (void)0, (void)0)
 #define wait_event(wq, condition) ((void)UWQ_WAIT_FOREVER_(wq, condition))
 #define wait_event_timeout(wq, condition, ticks) \
   UWQ_WAIT_EVENT_(wq, condition, ticks, (void)0, (void)0)

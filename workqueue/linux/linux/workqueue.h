@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <linux/workqueue.h>: work items, delayed items and queues, with the kernel's names and meanings. Read on: docs/porting_from_linux.md. */
+/* <linux/workqueue.h>: work items, delayed items and queues, with the kernel's names and meanings.
+ * Read on: docs/porting_from_linux.md. */
 #ifndef UWQ_WORKQUEUE_LINUX_LINUX_WORKQUEUE_H_
 #define UWQ_WORKQUEUE_LINUX_LINUX_WORKQUEUE_H_
 
@@ -140,15 +141,14 @@ static inline uint32_t uwq_timer_flags(unsigned int tflags) {
 #define WORK_DATA_STATIC_INIT() WORK_DATA_INIT()
 #define __WORK_INITIALIZER(n, f) \
   { WORK_DATA_INIT(), {&(n).entry, &(n).entry}, (f) }
-#define __DELAYED_WORK_INITIALIZER(n, f, tflags)                                              \
-  {                                                                                           \
-    __WORK_INITIALIZER((n).work, (f)), {                                                      \
-      { {{0, 0}, 0, 0}, 0, 0, (tflags)&TIMER_DEFERRABLE ? UWQ_DELAYED_DEFERRABLE : 0, 0 }     \
-    }                                                                                         \
+#define __DELAYED_WORK_INITIALIZER(n, f, tflags)                                          \
+  {                                                                                       \
+    __WORK_INITIALIZER((n).work, (f)), {                                                  \
+      { {{0, 0}, 0, 0}, 0, 0, (tflags)&TIMER_DEFERRABLE ? UWQ_DELAYED_DEFERRABLE : 0, 0 } \
+    }                                                                                     \
   }
 #define DECLARE_WORK(n, f) struct work_struct n = __WORK_INITIALIZER(n, f)
-#define DECLARE_DELAYED_WORK(n, f) \
-  struct delayed_work n = __DELAYED_WORK_INITIALIZER(n, f, 0)
+#define DECLARE_DELAYED_WORK(n, f) struct delayed_work n = __DELAYED_WORK_INITIALIZER(n, f, 0)
 #define DECLARE_DEFERRABLE_WORK(n, f) \
   struct delayed_work n = __DELAYED_WORK_INITIALIZER(n, f, TIMER_DEFERRABLE)
 
@@ -295,8 +295,7 @@ static inline bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_
 static inline bool schedule_delayed_work(struct delayed_work *dw, unsigned long delay) {
   return queue_delayed_work(system_percpu_wq, dw, delay);
 }
-static inline bool schedule_delayed_work_on(int cpu, struct delayed_work *dw,
-                                            unsigned long delay) {
+static inline bool schedule_delayed_work_on(int cpu, struct delayed_work *dw, unsigned long delay) {
   return queue_delayed_work_on(cpu, system_percpu_wq, dw, delay);
 }
 
@@ -352,7 +351,7 @@ static inline bool flush_delayed_work(struct delayed_work *dw) {
   ((void)(map), alloc_ordered_workqueue(fmt, flags, ##__VA_ARGS__))
 #define create_workqueue(name) \
   alloc_workqueue("%s", __WQ_LEGACY | WQ_MEM_RECLAIM | WQ_PERCPU, 1, (name))
-#define create_freezable_workqueue(name)                                                   \
+#define create_freezable_workqueue(name) \
   alloc_workqueue("%s", __WQ_LEGACY | WQ_FREEZABLE | WQ_UNBOUND | WQ_MEM_RECLAIM, 1, (name))
 #define create_singlethread_workqueue(name) \
   alloc_ordered_workqueue("%s", __WQ_LEGACY | WQ_MEM_RECLAIM, (name))
@@ -368,7 +367,8 @@ flush_scheduled_work(void) {
   uwq_flush_workqueue(uwq_system_wq(NULL, UWQ_SYSTEM_PERCPU));
 }
 
-/* --- Adjusting and looking (1.11) -------------------------------------------------------------- */
+/* --- Adjusting and looking (1.11) --------------------------------------------------------------
+ */
 
 static inline void workqueue_set_max_active(struct workqueue_struct *wq, int max_active) {
   uwq_workqueue_set_max_active(uwq_q(wq), max_active);
@@ -393,7 +393,8 @@ static inline unsigned int work_busy(struct work_struct *work) {
 /* To standard error. */
 static inline void show_all_workqueues(void) { uwq_show_all_workqueues(NULL, 2); }
 
-/* --- Attributes (1.13) --------------------------------------------------------------------------- */
+/* --- Attributes (1.13) ---------------------------------------------------------------------------
+ */
 
 static inline void free_workqueue_attrs(struct workqueue_attrs *attrs) {
   if (!attrs) return;
@@ -424,13 +425,15 @@ static inline int apply_workqueue_attrs(struct workqueue_struct *wq,
   return uwq_apply_workqueue_attrs(uwq_q(wq), &plain);
 }
 
-/* --- Freezer (1.15) --------------------------------------------------------------------------------- */
+/* --- Freezer (1.15)
+ * --------------------------------------------------------------------------------- */
 
 static inline void freeze_workqueues_begin(void) { uwq_freeze_workqueues_begin(NULL); }
 static inline bool freeze_workqueues_busy(void) { return uwq_freeze_workqueues_busy(NULL); }
 static inline void thaw_workqueues(void) { uwq_thaw_workqueues(NULL); }
 
-/* --- What only a kernel can offer ------------------------------------------------------------------- */
+/* --- What only a kernel can offer
+ * ------------------------------------------------------------------- */
 
 struct task_struct;
 int workqueue_sysfs_register(struct workqueue_struct *wq)
