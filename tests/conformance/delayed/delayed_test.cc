@@ -65,7 +65,9 @@ UWQ_BODY_ON_KINDS(Delayed, T032_NeverEarly, .schedules = 50, .repeat = 1) {
     EXPECT_TRUE(Queue(wq, d, ms * kMillisecond));
     AwaitRuns(d, 1);
     EXPECT_GE(d.ran_at - before, ms * kMillisecond);
-    if (kSim) EXPECT_EQ(d.ran_at - before, ms * kMillisecond);
+    if (kSim) {
+      EXPECT_EQ(d.ran_at - before, ms * kMillisecond);
+    }
     FlushWorkqueue(wq);
   }
 }
@@ -355,7 +357,9 @@ UWQ_BODY_ON_KINDS(Delayed, X5_ChainedRearmDuringDrain, .schedules = 500) {
   Timed d;
   d.body = [&] {
     gate.Pass();
-    if (d.runs == 1) EXPECT_TRUE(Queue(wq, d, 100 * kMillisecond));
+    if (d.runs == 1) {
+      EXPECT_TRUE(Queue(wq, d, 100 * kMillisecond));
+    }
   };
   EXPECT_TRUE(Queue(wq, d, 0));
   gate.AwaitArrivals();
@@ -400,7 +404,9 @@ UWQ_BODY(Deferrable, D11_WaitsForCompany, .schedules = 20, .repeat = 1) {
   AwaitRuns(lazy, 1);
   AwaitRuns(strict, 1);
   EXPECT_GE(lazy.ran_at - start, 80 * kMillisecond);
-  if (kSim) EXPECT_EQ(lazy.ran_at - start, 82 * kMillisecond);
+  if (kSim) {
+    EXPECT_EQ(lazy.ran_at - start, 82 * kMillisecond);
+  }
   FlushWorkqueue(wq);
 }
 
