@@ -9,8 +9,7 @@ namespace uwq {
 
 // Shared by the handle and a handler that runs while the handle is destroyed.
 struct FdWork::Line {
-  Line(Workqueue& queue, Handler fn)
-      : wq(queue), handler(std::move(fn)), work([this] { Run(); }) {}
+  Line(Workqueue& queue, Handler fn) : wq(queue), handler(std::move(fn)), work([this] { Run(); }) {}
 
   void Ready(uint32_t ready) {
     events.fetch_or(ready, std::memory_order_acq_rel);
@@ -53,8 +52,8 @@ absl::StatusOr<std::unique_ptr<FdWork>> FdWork::Watch(Workqueue& wq, int fd,
   auto line = std::make_shared<Line>(wq, std::move(handler));
   line->self = line;
   base::MutexLock lock(&line->mutex);  // the first event may come before WatchFd returns
-  absl::StatusOr<event::FdWatch> watch = (*loop)->WatchFd(
-      fd, options, [weak = line->self](uint32_t events) {
+  absl::StatusOr<event::FdWatch> watch =
+      (*loop)->WatchFd(fd, options, [weak = line->self](uint32_t events) {
         if (const std::shared_ptr<Line> alive = weak.lock()) alive->Ready(events);
       });
   if (!watch.ok()) return watch.status();

@@ -102,6 +102,8 @@ class Work : public WorkItem {
   explicit Work(absl::AnyInvocable<void()> fn) : WorkItem(&Run), fn_(std::move(fn)) {}
   template <typename T>
   Work(T* object, void (T::*method)()) : Work([object, method] { (object->*method)(); }) {}
+  // Before fn_ goes: the base's destructor would wait for a run that uses it.
+  ~Work() { core::EndOfLife(raw(), /*timer=*/false); }
 
  private:
   static void Run(uwq_work* work) { static_cast<Work*>(FromRaw(work))->fn_(); }

@@ -5,12 +5,13 @@
 //
 // Invariant: a fault is counted, so that a test knows that it has met it.
 // Time is exact in the simulator; on real threads only lower bounds are checked.
+#include "workqueue/base/fault.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "tests/conformance/core/env.h"
 #include "tests/sim/history.h"
-#include "workqueue/base/fault.h"
 #include "workqueue/core/dump.h"
 #include "workqueue/core/rescuer.h"
 
@@ -68,11 +69,11 @@ UWQ_ON_ALL_KINDS(Faults);
 UWQ_BODY_ON_KINDS(Faults, T125_ThreadCreationFails, .schedules = 1000, .repeat = 2,
                   .tune = &ShortPause) {
   Workqueue* const plain = env.Make(kind);
-  Workqueue* const holder = env.Alloc(
-      "holder", kind == Kind::kPerCpu ? +core::kWqPercpu : +core::kWqUnbound);
+  Workqueue* const holder =
+      env.Alloc("holder", kind == Kind::kPerCpu ? +core::kWqPercpu : +core::kWqUnbound);
   Workqueue* const reclaim =
-      env.Alloc("reclaim", core::kWqMemReclaim |
-                               (kind == Kind::kPerCpu ? core::kWqPercpu : core::kWqUnbound));
+      env.Alloc("reclaim",
+                core::kWqMemReclaim | (kind == Kind::kPerCpu ? core::kWqPercpu : core::kWqUnbound));
   // An ordered queue's pool is that of the system scope: the same here (one node).
   Gate gate;
   Item blocker([&] { gate.Pass(); });
@@ -192,10 +193,9 @@ UWQ_BODY_ON_KINDS(Faults, P9_NoMemoryForAWorker, .schedules = 1000, .repeat = 1,
 
 // Allocation: whichever step fails, a clear error, nothing left behind, and the next
 // attempt works.
-UWQ_BODY_ON_KINDS(Faults, AllocFails, .schedules = 100, .nodes = 2, .cpus = 1,
-                  .tune = [](core::RuntimeOptions* o) {
-                    o->default_affn_scope = core::AffnScope::kCpu;
-                  }) {
+UWQ_BODY_ON_KINDS(
+    Faults, AllocFails, .schedules = 100, .nodes = 2, .cpus = 1,
+    .tune = [](core::RuntimeOptions* o) { o->default_affn_scope = core::AffnScope::kCpu; }) {
   const unsigned flags = (kind == Kind::kPerCpu ? core::kWqPercpu : core::kWqUnbound) |
                          (kind == Kind::kOrdered ? +core::kWqOrdered : 0u) | core::kWqMemReclaim;
   int failed = 0, succeeded = 0;
@@ -293,11 +293,11 @@ UWQ_BODY(FaultsRuntime, SystemQueueFails, .schedules = 20) {
 }
 
 // Faults at random while a storm is on: nothing is lost.
-UWQ_BODY_ON_KINDS(Faults, RandomFaults, .schedules = 10000, .repeat = 1,
-                  .tune = [](core::RuntimeOptions* o) {
-                    o->create_cooldown_ns = kSim ? kSecond : kMillisecond;
-                    o->idle_worker_timeout_ns = kMillisecond;
-                  }) {
+UWQ_BODY_ON_KINDS(
+    Faults, RandomFaults, .schedules = 10000, .repeat = 1, .tune = [](core::RuntimeOptions* o) {
+      o->create_cooldown_ns = kSim ? kSecond : kMillisecond;
+      o->idle_worker_timeout_ns = kMillisecond;
+    }) {
   static std::atomic<unsigned> calls;
   static std::atomic<unsigned> mask;
   calls = 0;

@@ -118,7 +118,7 @@ bool Parker::ParkUntil(Nanos deadline_ns) {
     seen = kEmpty;
     if (!state_.compare_exchange_strong(seen, kSleeping, std::memory_order_acquire) &&
         seen == kToken) {
-      state_.store(kEmpty, std::memory_order_relaxed);
+      state_.exchange(kEmpty, std::memory_order_acquire);
       return true;
     }
     FutexWait(&state_, kSleeping, deadline_ns);
@@ -127,7 +127,7 @@ bool Parker::ParkUntil(Nanos deadline_ns) {
     if (deadline_ns != kForever && Now() >= deadline_ns) {
       seen = kSleeping;
       if (state_.compare_exchange_strong(seen, kEmpty, std::memory_order_acquire)) return false;
-      state_.store(kEmpty, std::memory_order_relaxed);  // a token came in meanwhile
+      state_.exchange(kEmpty, std::memory_order_acquire);  // a token came in meanwhile
       return true;
     }
   }

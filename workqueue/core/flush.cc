@@ -132,6 +132,9 @@ bool FlushWorkFrom(WorkItem* work, bool from_cancel) {
   if (!from_cancel) MightSleep("flush_work");
   CheckLocksBeforeFlush(func, call);
 
+  // Q4: an item that was refused as pending is flushed even if its owner has not
+  // placed it yet; in the kernel this window is as long as interrupts are off.
+  if (!from_cancel) WaitPlaced(work);
   Barrier barrier;
   const Workqueue* wq = nullptr;
   switch (StartFlush(work, func, &barrier, &wq)) {
@@ -264,13 +267,16 @@ bool RefuseOwnQueue(Workqueue* wq, const char* call) {
 namespace {
 
 bool DrainedLocked(Workqueue* wq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(wq->mutex) {
+  // The walk is no snapshot: a chained item may hop from a place not yet visited
+  // to one that was.  Each hop is counted before its origin leaves.
+  const uint64_t chained = wq->nr_chained.load(std::memory_order_acquire);
   for (PoolWorkqueue* pwq : wq->pwqs) {
     WorkerPool* const pool = pwq->pool.load(std::memory_order_relaxed);
     MutexLock lock(&pool->lock);
     // Barriers included: they are neither active nor inactive, but in flight (A1).
     if (!pwq->IdleLocked()) return false;
   }
-  return true;
+  return wq->nr_chained.load(std::memory_order_acquire) == chained;
 }
 
 }  // namespace

@@ -27,9 +27,14 @@ const Held* HeldChain() { return static_cast<const Held*>(base::ThreadSlot(base:
 struct InTurn {
   WorkItem work;
   absl::FunctionRef<void()> fn;
+  bool ran;
 };
 
-void RunInTurn(WorkItem* work) { reinterpret_cast<InTurn*>(work)->fn(); }
+void RunInTurn(WorkItem* work) {
+  auto* const self = reinterpret_cast<InTurn*>(work);
+  self->fn();
+  self->ran = true;
+}
 
 // Takes the queue's one slot as if an item were running.  False: somebody has it.
 bool TryEnter(PoolWorkqueue* pwq, WorkerPool* pool, Workqueue* wq, Word* word) {
@@ -76,11 +81,14 @@ absl::Status RunSync(Workqueue* wq, absl::FunctionRef<void()> fn) {
   if (!TryEnter(pwq, pool, wq, &word)) {
     MightSleep("RunSync");
     CheckLocksBeforeFlushQueue(wq, "RunSync");
-    InTurn in_turn{{}, fn};
+    InTurn in_turn{{}, fn, false};
     InitWord(&in_turn.work, RunInTurn);
     (void)QueueWork(wq, &in_turn.work);
     (void)FlushWork(&in_turn.work);
-    return absl::OkStatus();
+    if (in_turn.ran) return absl::OkStatus();
+    // A drain began meanwhile and the item was dropped (Q7); that is reported.
+    return absl::FailedPreconditionError(
+        absl::StrCat("RunSync(", wq->name, "): it began to drain"));
   }
   const Held held{wq, HeldChain()};
   base::ThreadSlot(base::Slot::kGate) = const_cast<Held*>(&held);

@@ -50,7 +50,7 @@ void InitWork(WorkItem* work, WorkFunc func, bool on_stack) {
   // The memory may hold anything: believe it is a queued item only if its word
   // names a pool_workqueue of ours that has it on a list.
   const Word word = LoadWord(work);
-  if ((word & (kPending | kOnPwq)) == (kPending | kOnPwq) && Runtime::IsQueuedSomewhere(work)) {
+  if ((word & (kPending | kOnPwq)) == (kPending | kOnPwq) && Runtime::IsQueued(work, PwqOf(word))) {
     const std::string name = FuncName(work->func);
     (void)CancelWork(work);  // the kernel's fix-up: off the list before its links are lost
     ReportOnce(ReportKind::kReinitWhileQueued, reinterpret_cast<void*>(func),

@@ -8,7 +8,6 @@
 
 namespace uwq::core {
 
-using base::Linked;
 using base::ListEmpty;
 using base::ListNode;
 using base::MutexLock;
@@ -17,14 +16,16 @@ using base::MutexLock;
 
 void NodeActive::AddWaiter(PoolWorkqueue* pwq) {
   MutexLock lock(&lock_);
-  if (Linked(&pwq->pending_node)) return;
+  if (pwq->waiting) return;
+  pwq->waiting = true;
   base::PushBack(&pending_, &pwq->pending_node);
   nr_pending_.fetch_add(1, std::memory_order_seq_cst);
 }
 
 void NodeActive::RemoveWaiter(PoolWorkqueue* pwq) {
   MutexLock lock(&lock_);
-  if (!Linked(&pwq->pending_node)) return;
+  if (!pwq->waiting) return;
+  pwq->waiting = false;
   base::Unlink(&pwq->pending_node);
   nr_pending_.fetch_sub(1, std::memory_order_seq_cst);
 }
@@ -38,7 +39,7 @@ PoolWorkqueue* NodeActive::FirstWaiterIn(WorkerPool* pool) {
 
 void NodeActive::Rotate(PoolWorkqueue* pwq) {
   MutexLock lock(&lock_);
-  if (!Linked(&pwq->pending_node)) return;
+  if (!pwq->waiting) return;
   base::Unlink(&pwq->pending_node);
   base::PushBack(&pending_, &pwq->pending_node);
 }
@@ -56,8 +57,7 @@ void NodeActive::ActivatePending() {
     AfterUnlock after;
     MutexLock lock(&pool->lock);
     // The pwq may have left, even have been recycled, before its pool was locked.
-    if (pwq->pool.load(std::memory_order_relaxed) != pool || pwq->node != this ||
-        !Linked(&pwq->pending_node)) {
+    if (pwq->pool.load(std::memory_order_relaxed) != pool || pwq->node != this || !pwq->waiting) {
       continue;
     }
     if (ListEmpty(&pwq->inactive) || pwq->plugged) {
@@ -88,7 +88,7 @@ bool TryGetActiveLocked(WorkerPool* pool, PoolWorkqueue* pwq, bool fill) {
   }
   if (pwq->plugged) return false;
   // In line already: the releaser of a slot serves it, a newcomer does not jump the queue.
-  if (!fill && Linked(&pwq->pending_node)) return false;
+  if (!fill && pwq->waiting) return false;
   if (!node->TryGet()) {
     // A9: in line first, then look again.
     node->AddWaiter(pwq);

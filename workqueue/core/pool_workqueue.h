@@ -35,9 +35,9 @@ class NodeActive {
  public:
   // Takes a slot; false when the node is full.
   bool TryGet() {
-    int seen = nr_.load(std::memory_order_relaxed);
+    int seen = nr_.load(std::memory_order_seq_cst);
     for (;;) {
-      if (seen >= max_.load(std::memory_order_relaxed)) return false;
+      if (seen >= max_.load(std::memory_order_seq_cst)) return false;
       if (nr_.compare_exchange_strong(seen, seen + 1, std::memory_order_seq_cst)) return true;
     }
   }
@@ -46,7 +46,7 @@ class NodeActive {
   // waiter in the list or the waiter sees the lower count.
   bool Put() {
     const int left = nr_.fetch_sub(1, std::memory_order_seq_cst) - 1;
-    return left < max_.load(std::memory_order_relaxed) &&
+    return left < max_.load(std::memory_order_seq_cst) &&
            nr_pending_.load(std::memory_order_seq_cst) != 0;
   }
   // Slots that are taken already, whatever the limit says.
@@ -91,6 +91,7 @@ struct alignas(1 << kPwqShift) PoolWorkqueue {
   int nr_in_flight[kNrColors] = {};  // L
   base::ListNode inactive = {&inactive, &inactive};       // L: WorkItem::entry, FIFO (O3)
   base::ListNode pending_node;                            // NodeActive::lock_
+  bool waiting = false;                                   // L: in the node's line
   base::ListNode mayday_node;                             // wq->mayday_lock
   bool mayday_sent = false;                               // wq->mayday_lock
   base::ListNode wq_node;                                 // M: wq->pwqs, newest first

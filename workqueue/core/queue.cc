@@ -85,6 +85,14 @@ bool PlaceWhereItRuns(WorkerPool* last, Workqueue* wq, WorkItem* work, int cpu) 
   return false;
 }
 
+// After the placing: a drainer that has walked past this pwq sees the count move
+// and walks again (X1).
+void CountChained(Workqueue* wq, unsigned flags) {
+  if (__builtin_expect((flags & (kWqDraining | kWqDestroying)) != 0, 0)) {
+    wq->nr_chained.fetch_add(1, std::memory_order_acq_rel);
+  }
+}
+
 }  // namespace
 
 bool ClaimForQueueing(WorkItem* work) {
@@ -92,7 +100,7 @@ bool ClaimForQueueing(WorkItem* work) {
   if ((old & kPending) != 0) return false;
   if (__builtin_expect(old == 0 || work->func == nullptr, 0)) {
     // A zeroed item: pool id 0 is never given out, an initialised idle item has one.
-    WordOf(work).store(old, std::memory_order_release);
+    ReleaseClaimed(work, DisableDepthOf(old));
     ReportOnce(ReportKind::kUninitialised, work,
                absl::StrCat("not queued: the item was never initialised (func ",
                             FuncName(work->func), ")"));
@@ -129,7 +137,10 @@ void QueueClaimed(int req_cpu, Workqueue* wq, WorkItem* work) {
     if (last_id != pool->id && last_id != static_cast<int>(kPoolNone) &&
         (flags & kWqOrdered) == 0) {
       WorkerPool* const last = Runtime::PoolById(last_id);
-      if (last != nullptr && PlaceWhereItRuns(last, wq, work, req_cpu)) return;
+      if (last != nullptr && PlaceWhereItRuns(last, wq, work, req_cpu)) {
+        CountChained(wq, flags);
+        return;
+      }
     }
     AfterUnlock after;
     MutexLock lock(&pool->lock);
@@ -140,6 +151,7 @@ void QueueClaimed(int req_cpu, Workqueue* wq, WorkItem* work) {
                              wq->cpu_pwq[slot].load(std::memory_order_relaxed) == pwq,
                          1)) {
       PlaceLocked(pool, pwq, work, req_cpu, &after);
+      CountChained(wq, flags);
       return;
     }
   }

@@ -68,6 +68,12 @@ struct ForkHandlers {
       }
     }
     TheGlobals().default_runtime.store(nullptr, std::memory_order_relaxed);
+    // The child's only thread may be a copy of a worker: it is none any more.
+    for (int slot = 0; slot < static_cast<int>(base::Slot::kCount); ++slot) {
+      base::ThreadSlot(static_cast<base::Slot>(slot)) = nullptr;
+    }
+    // Items that last ran on an inherited pool have no pool here.
+    for (auto& slot : pool_table) slot.store(nullptr, std::memory_order_relaxed);
     Release();
   }
   static void Install() {
@@ -307,30 +313,26 @@ void Runtime::FreePwq(PoolWorkqueue* pwq) {
   free_pwqs_ = pwq;
 }
 
-bool Runtime::IsQueuedSomewhere(const WorkItem* work) {
+bool Runtime::IsQueued(const WorkItem* work, const PoolWorkqueue* pwq) {
   bool found = false;
   MutexLock lock(&TheGlobals().mutex);
   for (Runtime* runtime : TheGlobals().runtimes) {
     MutexLock slab(&runtime->slab_mutex_);
-    for (const auto& pwq : runtime->pwq_slab_) {
-      WorkerPool* const pool = pwq->pool.load(std::memory_order_acquire);
-      if (pool == nullptr || found) continue;
+    for (const auto& owned : runtime->pwq_slab_) {
+      if (owned.get() != pwq) continue;  // garbage in the word hardly ever gets further
+      WorkerPool* const pool = owned->pool.load(std::memory_order_acquire);
+      if (pool == nullptr) return false;
       MutexLock pool_lock(&pool->lock);
-      for (base::ListNode* list : {&pool->worklist, &pwq->inactive}) {
+      if (owned->pool.load(std::memory_order_relaxed) != pool) return false;
+      for (base::ListNode* list : {&pool->worklist, &owned->inactive}) {
         for (base::ListNode* n = list->next; n != list && !found; n = n->next) {
           found = WorkOf(n) == work;
         }
       }
-      for (Worker* bucket : pool->busy) {  // handed to the worker that executes it
-        for (Worker* w = bucket; w != nullptr; w = w->busy_next) {
-          for (base::ListNode* n = w->scheduled.next; n != &w->scheduled && !found; n = n->next) {
-            found = WorkOf(n) == work;
-          }
-        }
-      }
+      return found;
     }
   }
-  return found;
+  return false;
 }
 
 Workqueue* Runtime::AllocWq() {

@@ -111,8 +111,8 @@ class Runtime {
   // Type-stable memory (pool_workqueue.h).
   PoolWorkqueue* AllocPwq();
   void FreePwq(PoolWorkqueue* pwq);
-  // Whether `work`, of which nothing is known, is on a list of any Runtime.  Slow.
-  static bool IsQueuedSomewhere(const WorkItem* work);
+  // Whether `pwq`, which may be garbage, is one of ours and has `work` on a list.  Slow.
+  static bool IsQueued(const WorkItem* work, const PoolWorkqueue* pwq);
   Workqueue* AllocWq();
   void FreeWq(Workqueue* wq);
 

@@ -118,6 +118,7 @@ void WorkerPool::ProcessOneLocked(Worker* worker, WorkItem* work) {
   lock.Lock();
 
   worker->desc[0] = '\0';
+  worker->blocking_depth = 0;  // an Enter without its Exit ends with the item
   pwq->Count(PwqStat::kCompleted);
   ClearFlagsLocked(worker, Worker::kCpuIntensive | Worker::kSleeping | Worker::kSampledSleep);
   Worker** link = &busy[Bucket(work)];

@@ -41,7 +41,9 @@ absl::StatusOr<unsigned> CheckFlags(const WorkqueueOptions& options, bool power_
           "workqueue %s: WQ_BH goes with WQ_HIGHPRI, WQ_PERCPU and max_active 0 only "
           "(flags 0x%x, max_active %d)",
           options.name, flags, options.max_active);
-      ReportOnce(ReportKind::kBadFlags, nullptr, text);
+      // Two rules, as the kernel warns of each by itself.
+      const bool by_limit = options.max_active != 0;
+      ReportOnce(ReportKind::kBadFlags, reinterpret_cast<void*>(by_limit ? 3 : 4), text);
       return absl::InvalidArgumentError(text);
     }
     return flags | kWqPercpu;
@@ -104,6 +106,7 @@ PoolWorkqueue* LinkPwqLocked(Workqueue* wq, WorkerPool* pool, bool plugged, bool
     std::fill(std::begin(pwq->stats), std::end(pwq->stats), 0);
     base::ListInit(&pwq->inactive);
     base::ListInit(&pwq->pending_node);
+    pwq->waiting = false;
     base::ListInit(&pwq->mayday_node);
     pwq->mayday_sent = false;
     pwq->pool.store(pool, std::memory_order_release);
@@ -277,8 +280,8 @@ absl::StatusOr<Workqueue*> AllocWorkqueue(Runtime* runtime, const WorkqueueOptio
     wq->saved_max_active = max_active;
     wq->saved_min_active = std::min(max_active, kWqDflMinActive);
     status = InstallLocked(wq, *links, &idle);
-    if (!status.ok()) PutPools(runtime, *links);
   }
+  if (links.ok() && !status.ok()) PutPools(runtime, *links);
   if (status.ok() && (*flags & (kWqMemReclaim | kWqBh)) == kWqMemReclaim &&
       !runtime->options().manual) {
     absl::StatusOr<std::unique_ptr<Rescuer>> rescuer = Rescuer::Start(wq);
@@ -331,7 +334,7 @@ void DestroyWorkqueue(Workqueue* wq) {
   DrainWorkqueue(wq);
   runtime->WaitReleased();  // replaced pool_workqueues still know the rescuer
   wq->rescuer.reset();
-  bool busy = false;
+  bool busy = false, stray = false;
   std::vector<PoolWorkqueue*> idle;
   {
     MutexLock lock(&runtime->mutex);
@@ -350,12 +353,21 @@ void DestroyWorkqueue(Workqueue* wq) {
     for (PoolWorkqueue* pwq : wq->pwqs) {
       MutexLock pool_lock(&pwq->pool.load(std::memory_order_relaxed)->lock);
       pwq->live = false;
-      UWQ_CHECK(pwq->IdleLocked());
-      idle.push_back(pwq);
+      if (pwq->IdleLocked()) {
+        idle.push_back(pwq);
+      } else {
+        stray = true;  // queued from outside against the rule; its last item releases it
+      }
     }
   }
   for (PoolWorkqueue* pwq : idle) ReleasePwq(pwq);
-  runtime->FreeWq(wq);
+  if (!stray) {
+    runtime->FreeWq(wq);
+    return;
+  }
+  ReportOnce(ReportKind::kDestroyBusy, wq,
+             absl::StrCat("destroy_workqueue: an item was queued on ", wq->name,
+                          " meanwhile; the queue is leaked"));
 }
 
 void ReleasePwq(PoolWorkqueue* pwq) {

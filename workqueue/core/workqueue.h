@@ -93,6 +93,7 @@ class Workqueue {
   int work_color ABSL_GUARDED_BY(mutex) = 0;
   int flush_color ABSL_GUARDED_BY(mutex) = 0;
   base::Atomic<int> nr_pwqs_to_flush{0};
+  base::Atomic<uint64_t> nr_chained{0};           // items placed while draining or destroying
   base::Atomic<Flusher*> first_flusher{nullptr};  // M to write; read by the last pwq to drain
   base::List<Flusher, &Flusher::node> flusher_queue ABSL_GUARDED_BY(mutex);
   base::List<Flusher, &Flusher::node> flusher_overflow ABSL_GUARDED_BY(mutex);

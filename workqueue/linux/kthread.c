@@ -21,7 +21,8 @@ static void free_task(struct task_struct *task) {
   kfree(task);
 }
 
-static void reap(void) {
+/* Before a creation, and at the end of the program. */
+static __attribute__((destructor)) void reap(void) {
   struct task_struct *list;
 
   spin_lock(&ended_lock);
@@ -102,12 +103,17 @@ static void thread_main(void *data) {
   task->pid = uwq_thread_self_id();
   while (!((flags = atomic_read_acquire(&task->uwq_flags)) & STARTED))
     uwq_wait_on(&task->uwq_flags, (u32)flags, UWQ_FOREVER);
+  uwq_thread_bind_self(task->uwq_cpu); /* kthread_bind() may have changed it until now */
   /* Stopped before it ever ran: the function is not entered. */
   task->uwq_result = flags & SHOULD_STOP ? -EINTR : task->uwq_function(task->uwq_data);
 
-  atomic_xchg(&task->uwq_exited, 1);
-  uwq_wake(&task->uwq_exited, INT_MAX);
-  if (!atomic_dec_and_test(&task->usage)) return;
+  /* The reference first: who stops this thread has one of its own, is then the last,
+   * and joins it before the memory goes. */
+  if (!atomic_dec_and_test(&task->usage)) {
+    atomic_xchg(&task->uwq_exited, 1);
+    uwq_wake(&task->uwq_exited, INT_MAX);
+    return;
+  }
   spin_lock(&ended_lock);
   task->uwq_next = ended;
   ended = task;
@@ -127,7 +133,7 @@ static struct task_struct *create(int cpu, int (*fn)(void *data), void *data, co
   task->uwq_data = data;
   task->uwq_cpu = cpu;
   atomic_set(&task->usage, 1);
-  error = uwq_thread_start(&task->uwq_thread, task->comm, cpu, thread_main, task);
+  error = uwq_thread_start(&task->uwq_thread, task->comm, thread_main, task);
   if (!error) return task;
   kfree(task);
   return ERR_PTR(error);
@@ -167,8 +173,6 @@ int uwq_kthread_stop(struct task_struct *task) {
   while (!atomic_read_acquire(&task->uwq_exited))
     uwq_block_on(&task->uwq_exited, 0, UWQ_FOREVER, "kthread_stop");
   result = task->uwq_result;
-  /* The thread may still have to drop its own reference; whoever is last frees, and
-   * if that is the thread, the next creation does. */
   put_task_struct(task);
   return result;
 }

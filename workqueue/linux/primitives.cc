@@ -6,6 +6,7 @@
 // Invariant: a waiter is linked in its bucket exactly while nobody has decided to
 // wake it; who unlinks it, under the bucket's lock, is who ends its wait.
 #include <errno.h>
+#include <sched.h>
 
 #include <memory>
 #include <utility>
@@ -181,10 +182,9 @@ void uwq_linux_might_sleep(const char* what) {
                    absl::StrCat(what, " may sleep, called from ", where));
 }
 
-int uwq_thread_start(uwq_thread** out, const char* name, int cpu, void (*body)(void*), void* arg) {
+int uwq_thread_start(uwq_thread** out, const char* name, void (*body)(void*), void* arg) {
   base::Thread::Options options;
   options.name = name;
-  if (cpu >= 0 && cpu < uwq_nr_cpus()) options.cpu = DefaultRuntime()->topology().MachineCpu(cpu);
   absl::StatusOr<base::Thread> thread = base::Thread::Start(options, [body, arg] { body(arg); });
   if (!thread.ok()) return -EAGAIN;
   *out = new uwq_thread{*std::move(thread)};
@@ -194,6 +194,16 @@ int uwq_thread_start(uwq_thread** out, const char* name, int cpu, void (*body)(v
 void uwq_thread_join(uwq_thread* thread) {
   thread->thread.Join();
   delete thread;
+}
+
+void uwq_thread_bind_self(int cpu) {
+  if (cpu < 0 || cpu >= uwq_nr_cpus()) return;
+  const int machine_cpu = DefaultRuntime()->topology().MachineCpu(cpu);
+  if (machine_cpu < 0) return;
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(machine_cpu, &cpus);
+  (void)sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
 int uwq_thread_self_id(void) { return base::SelfId(); }

@@ -89,6 +89,7 @@ void GracePeriod() {
 }
 
 constexpr uintptr_t kOffsetMax = 4096;
+constexpr base::Nanos kBatch = 4 * base::kMillisecond;
 
 void RunCallback(uwq_rcu_head* head) {
   const auto func = reinterpret_cast<uintptr_t>(head->func);
@@ -138,6 +139,10 @@ class CallbackThread {
       {
         base::MutexLock lock(&mutex_);
         while (head_ == nullptr) work_.Wait(&mutex_);
+        // One grace period serves what comes within the time that a kernel's takes at
+        // least; so queue_rcu_work() and flush_rcu_work() in a row find the item pending.
+        const base::Nanos full = base::Now() + kBatch;
+        while (base::Now() < full) (void)work_.WaitUntil(&mutex_, full);
         batch = head_;
         head_ = nullptr;
         tail_ = &head_;

@@ -2,13 +2,15 @@
 //
 // timers.cc -- struct timer_list and struct hrtimer: one thread, the wheel of delayed/.
 //
-// Invariant K1: a timer is pending exactly while its node is armed in the wheel.  The
-// thread takes one node at a time out of the wheel and runs its function before it
-// looks for the next, so no timer is ever "due, and nowhere".
+// Invariant K1: a timer is pending exactly while its node is linked, in the wheel or,
+// once it is due, in `ready_`, marked by kReady; both change under `mutex_`.  The
+// thread unlinks one at a time and runs its function before it looks for the next, so
+// no timer is ever due and nowhere.
 // Functions run one after the other, as on a machine whose timers are all on one CPU.
 #include "absl/strings/str_cat.h"
 #include "delayed/timer_wheel.h"
 #include "workqueue/base/check.h"
+#include "workqueue/base/list.h"
 #include "workqueue/base/sync.h"
 #include "workqueue/core/report.h"
 #include "workqueue/linux/uwq_linux.h"
@@ -20,11 +22,14 @@ using uwq::delayed::TimerWheel;
 
 namespace {
 
+// What a node's `order` is while it is in `ready_`; the wheel counts from 0.
+constexpr uint64_t kReady = ~uint64_t{0};
+
 constexpr int kRestart = 1;  // HRTIMER_RESTART
 using HrFunction = int (*)(uwq_ktimer*);
 
 bool Known(const uwq_ktimer* timer) {
-  return timer->kind == UWQ_KTIMER_JIFFIES || timer->kind == UWQ_KTIMER_HR;
+  return (timer->flags & (UWQ_KTIMER_JIFFIES | UWQ_KTIMER_HR)) != 0;
 }
 
 class TimerThread {
@@ -43,7 +48,8 @@ class TimerThread {
     if (mode == UWQ_KTIMER_MOD_PENDING && !was_armed) return false;
     if (mode == UWQ_KTIMER_REDUCE && was_armed && timer->node.deadline_ns <= deadline) return true;
     timer->expires = expires;
-    if (wheel_.Mod(&timer->node, deadline, now).earlier) changed_.NotifyOne();
+    (void)DisarmLocked(timer);
+    if (wheel_.Arm(&timer->node, deadline, now)) changed_.NotifyOne();
     return was_armed;
   }
 
@@ -89,6 +95,7 @@ class TimerThread {
 
  private:
   TimerThread() : wheel_(base::Now()) {
+    base::ListInit(&ready_);
     base::Thread::Options options;
     options.name = "uwq-timers";
     absl::StatusOr<base::Thread> thread = base::Thread::Start(options, [this] { Main(); });
@@ -97,7 +104,7 @@ class TimerThread {
   }
 
   static base::Nanos DeadlineOf(const uwq_ktimer* timer, unsigned long expires, base::Nanos now) {
-    if (timer->kind == UWQ_KTIMER_HR) return static_cast<base::Nanos>(expires);
+    if ((timer->flags & UWQ_KTIMER_HR) != 0) return static_cast<base::Nanos>(expires);
     const auto ticks = static_cast<long>(expires - uwq_jiffies());
     if (ticks <= 0) return now;
     constexpr long kTicksMax = (base::kForever / base::kMillisecond) / 2;
@@ -106,27 +113,44 @@ class TimerThread {
 
   bool CancelLocked(uwq_ktimer* timer, bool shutdown) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (shutdown) timer->function = nullptr;
-    return wheel_.Cancel(&timer->node);
+    return DisarmLocked(timer);
+  }
+
+  bool DisarmLocked(uwq_ktimer* timer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (timer->node.order != kReady) return wheel_.Cancel(&timer->node);
+    UnlinkReadyLocked(&timer->node);
+    return true;
+  }
+
+  void UnlinkReadyLocked(uwq_timer* node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    base::Unlink(&node->entry);
+    node->entry = {nullptr, nullptr};
+    node->order = 0;
   }
 
   void Main() {
     uwq_context_set(UWQ_CTX_SOFTIRQ);
     for (;;) {
       base::MutexLock lock(&mutex_);
-      DueList due;
-      const bool all = wheel_.Expire(base::Now(), &due, 1);
-      if (!due.empty()) {
-        auto* const timer = reinterpret_cast<uwq_ktimer*>(due.PopFront());
-        const auto function = timer->function;
-        if (function == nullptr) continue;
-        const bool high_resolution = timer->kind == UWQ_KTIMER_HR;
-        running_ = timer;
-        lock.Release();
-        RunOne(timer, function, high_resolution);
-      } else if (all) {
-        const base::Nanos next = wheel_.NextWake();
-        (void)changed_.WaitUntil(&mutex_, next);
+      if (base::ListEmpty(&ready_)) {
+        DueList due;
+        const bool all = wheel_.Expire(base::Now(), &due);
+        while (uwq_timer* const node = due.PopFront()) {
+          node->order = kReady;
+          base::PushBack(&ready_, &node->entry);
+        }
+        if (base::ListEmpty(&ready_)) {
+          if (all) (void)changed_.WaitUntil(&mutex_, wheel_.NextWake());
+          continue;
+        }
       }
+      auto* const timer = reinterpret_cast<uwq_ktimer*>(ready_.next);  // the node comes first
+      UnlinkReadyLocked(&timer->node);
+      const auto function = timer->function;
+      const bool high_resolution = (timer->flags & UWQ_KTIMER_HR) != 0;
+      running_ = timer;
+      lock.Release();
+      RunOne(timer, function, high_resolution);
     }
   }
 
@@ -148,6 +172,7 @@ class TimerThread {
 
   base::Mutex mutex_;
   TimerWheel wheel_ ABSL_GUARDED_BY(mutex_);
+  base::ListNode ready_ ABSL_GUARDED_BY(mutex_);  // due nodes, in order
   const uwq_ktimer* running_ ABSL_GUARDED_BY(mutex_) = nullptr;
   base::CondVar changed_;  // with mutex_: an earlier deadline
   base::CondVar idle_;     // with mutex_: running_ has ended
@@ -170,7 +195,12 @@ extern "C" {
 bool uwq_ktimer_arm(uwq_ktimer* timer, unsigned long expires, uwq_ktimer_mode mode) {
   return Usable(timer, "mod_timer()") && TimerThread::Get().Arm(timer, expires, mode);
 }
-bool uwq_ktimer_pending(const uwq_ktimer* timer) { return TimerThread::Get().Pending(timer); }
+bool uwq_ktimer_pending(const uwq_ktimer* timer) {
+  if (Known(timer)) return TimerThread::Get().Pending(timer);
+  auto* const at = reinterpret_cast<char*>(const_cast<uwq_ktimer*>(timer));
+  return uwq_delayed_work_deadline(
+             reinterpret_cast<uwq_delayed_work*>(at - offsetof(uwq_delayed_work, timer))) != 0;
+}
 bool uwq_ktimer_cancel(uwq_ktimer* timer, bool shutdown) {
   return Usable(timer, "timer_delete()") && TimerThread::Get().Cancel(timer, shutdown);
 }

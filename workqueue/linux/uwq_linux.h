@@ -80,10 +80,11 @@ void uwq_linux_might_sleep(const char* what);
 
 /* --- Threads and CPUs ------------------------------------------------------------------ */
 struct uwq_thread;
-/* Starts it; 0 or -EAGAIN.  cpu < 0: anywhere.  Each must be joined, by another. */
-int uwq_thread_start(struct uwq_thread** out, const char* name, int cpu, void (*body)(void*),
-                     void* arg);
+/* Starts it; 0 or -EAGAIN.  Each must be joined, by another. */
+int uwq_thread_start(struct uwq_thread** out, const char* name, void (*body)(void*), void* arg);
 void uwq_thread_join(struct uwq_thread* thread);
+/* The calling thread, from now on; best effort. */
+void uwq_thread_bind_self(int cpu);
 int uwq_thread_self_id(void);
 void* uwq_thread_self(void); /* the task of this thread, or NULL */
 void uwq_thread_set_self(void* task);
@@ -93,18 +94,22 @@ int uwq_nr_nodes(void);
 int uwq_cpu_to_node(int cpu);
 
 /* --- Timers: struct timer_list and struct hrtimer ----------------------------------- */
-enum { UWQ_KTIMER_JIFFIES = 0x54514c31, UWQ_KTIMER_HR = 0x54514c32 };
+/* Bits of `flags` that tell the two from each other and from a delayed item's timer;
+ * written at set-up only. */
+#define UWQ_KTIMER_JIFFIES 0x40000000u
+#define UWQ_KTIMER_HR 0x20000000u
 /* Same layout as the tail of struct delayed_work, so that `dw->timer` is one. */
 struct uwq_ktimer {
   struct uwq_timer node;
   void (*function)(struct uwq_ktimer* timer);
-  uint32_t kind; /* UWQ_KTIMER_*, or a delayed item's CPU */
+  int32_t cpu; /* a delayed item's */
   uint32_t flags;
   unsigned long expires; /* jiffies, or ns */
 };
 enum uwq_ktimer_mode { UWQ_KTIMER_MOD, UWQ_KTIMER_MOD_PENDING, UWQ_KTIMER_REDUCE };
 /* True if it was pending.  A timer without a function stays down. */
 bool uwq_ktimer_arm(struct uwq_ktimer* timer, unsigned long expires, enum uwq_ktimer_mode mode);
+/* Of a delayed item's timer, too. */
 bool uwq_ktimer_pending(const struct uwq_ktimer* timer);
 bool uwq_ktimer_cancel(struct uwq_ktimer* timer, bool shutdown);
 /* Also waits until its function has returned; from that function: reported, no wait. */

@@ -60,8 +60,8 @@ UWQ_BODY_ON_KINDS(Cancel, T053_Pending, .schedules = 3000) {
 }
 
 // C1, Q1: queue, cancel and run race for one item: accepted = runs + cancels.
-UWQ_BODY_ON_KINDS(Cancel, T053_BalanceOfARace, .exhaustive = true, .schedules = 60000,
-                  .repeat = 300) {
+UWQ_BODY_ON_KINDS(Cancel, T053_BalanceOfARace, .exhaustive = true, .schedules = 20000,
+                  .repeat = 300, .cpus = 1) {
   Workqueue* const wq = env.Make(kind);
   Item x;
   std::atomic<int> accepted{0}, cancelled{0};
@@ -75,13 +75,13 @@ UWQ_BODY_ON_KINDS(Cancel, T053_BalanceOfARace, .exhaustive = true, .schedules = 
   env.ExpectIdle(wq);
 }
 
-// C2 under a race, with two preemptions: after cancel_sync the item may be freed.
-UWQ_BODY_ON_KINDS(Cancel, T066_FreeAfterCancelSync, .exhaustive = true, .schedules = 60000,
-                  .repeat = 1) {
+// C2 under a race, with few preemptions: after cancel_sync the item may be freed.
+UWQ_BODY_ON_KINDS(Cancel, T066_FreeAfterCancelSync, .exhaustive = true, .schedules = 20000,
+                  .repeat = 1, .cpus = 1) {
   Workqueue* const wq = env.Make(kind);
   for (int i = 0; i < Rounds(3000, 1); ++i) {
     auto x = std::make_unique<Item>();
-    const bool accepted = QueueWorkOn(i % 2, wq, *x);
+    const bool accepted = env.Queue(wq, x->raw());
     const bool cancelled = CancelWorkSync(*x);
     EXPECT_TRUE(accepted);
     EXPECT_EQ(x->runs() + cancelled, 1);
@@ -247,6 +247,8 @@ UWQ_BODY_ON_KINDS(Cancel, T061_DepthPreserved, .schedules = 500) {
   Item x;
   EXPECT_FALSE(core::DisableWork(x));
   EXPECT_FALSE(CancelWorkSync(x));
+  EXPECT_FALSE(env.Queue(wq, x));
+  EXPECT_FALSE(CancelWork(x));
   EXPECT_FALSE(env.Queue(wq, x));
   EXPECT_TRUE(core::EnableWork(x));
   EXPECT_TRUE(env.Queue(wq, x));

@@ -221,8 +221,9 @@ UWQ_BODY(Concurrency, T117_HogDetection, .schedules = 300, .repeat = 2) {
   EXPECT_EQ(counted, 1);
 }
 
-UWQ_BODY(Concurrency, T117_ThresholdZero, .schedules = 300, .repeat = 1,
-         .tune = [](core::RuntimeOptions* o) { o->cpu_intensive_thresh_ns = 0; }) {
+UWQ_BODY(
+    Concurrency, T117_ThresholdZero, .schedules = 300, .repeat = 1,
+    .tune = [](core::RuntimeOptions* o) { o->cpu_intensive_thresh_ns = 0; }) {
   Workqueue* const wq = env.Alloc("percpu", core::kWqPercpu);
   Log order;
   Item hog([&] {
@@ -283,10 +284,9 @@ UWQ_BODY(Concurrency, T120_Highpri, .schedules = 2000, .repeat = 10) {
 
 // P10: a burst's workers are reaped down to the policy's number, never to none, and
 // later work still runs.
-UWQ_BODY(Concurrency, T122_IdleReaping, .schedules = 100, .max_steps = 1000000, .repeat = 1,
-         .tune = [](core::RuntimeOptions* o) {
-           o->idle_worker_timeout_ns = 20 * base::kMillisecond;
-         }) {
+UWQ_BODY(
+    Concurrency, T122_IdleReaping, .schedules = 100, .max_steps = 1000000, .repeat = 1,
+    .tune = [](core::RuntimeOptions* o) { o->idle_worker_timeout_ns = 20 * base::kMillisecond; }) {
   Workqueue* const wq = env.Alloc("percpu", core::kWqPercpu);
   const int n = kSim ? 12 : 64;
   Gate gate;

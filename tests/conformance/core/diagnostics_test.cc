@@ -19,11 +19,11 @@ bool Contains(const std::string& text, const std::string& what) {
 }
 
 // W1-W3: one report each threshold period, with pool, in-flight function and pending items.
-UWQ_BODY(Diagnostics, T145_Watchdog, .schedules = 50, .repeat = 1,
-         .tune = [](core::RuntimeOptions* o) {
-           o->watchdog_thresh_ns = kSim ? kSecond : 30 * kMillisecond;
-           o->cpu_intensive_thresh_ns = 0;
-         }) {
+UWQ_BODY(
+    Diagnostics, T145_Watchdog, .schedules = 50, .repeat = 1, .tune = [](core::RuntimeOptions* o) {
+      o->watchdog_thresh_ns = kSim ? kSecond : 30 * kMillisecond;
+      o->cpu_intensive_thresh_ns = 0;
+    }) {
   Workqueue* const wq = env.Alloc("stalled", core::kWqPercpu);
   std::atomic<bool> go{false};
   Item hog([&] {
@@ -58,10 +58,11 @@ UWQ_BODY(Diagnostics, T145_Watchdog, .schedules = 50, .repeat = 1,
 
 // W1: the same on an unbound pool, where only creation failure or a rescuer's absence
 // lets work wait; a queue at its limit is no stall (W4).
-UWQ_BODY(Diagnostics, T146_NoFalseAlarm, .schedules = 50, .repeat = 1,
-         .tune = [](core::RuntimeOptions* o) {
-           o->watchdog_thresh_ns = kSim ? kSecond : 20 * kMillisecond;
-         }) {
+UWQ_BODY(
+    Diagnostics, T146_NoFalseAlarm, .schedules = 50, .repeat = 1,
+    .tune = [](core::RuntimeOptions* o) {
+      o->watchdog_thresh_ns = kSim ? kSecond : 20 * kMillisecond;
+    }) {
   Workqueue* const wq = env.Alloc("limited", core::kWqPercpu, 1);
   Workqueue* const unbound = env.Alloc("unbound", core::kWqUnbound, 1);
   Item slow([] { Sleep(kSim ? 5 * kSecond : 60 * kMillisecond); });
@@ -142,7 +143,8 @@ UWQ_BODY(Diagnostics, T148_OnStackRules, .schedules = 20) {
     EXPECT_TRUE(env.Queue(wq, blocker));
     gate.AwaitArrivals();
     core::WorkItem left;
-    core::InitWork(&left, [](core::WorkItem*) {}, /*on_stack=*/true);
+    core::InitWork(
+        &left, [](core::WorkItem*) {}, /*on_stack=*/true);
     EXPECT_TRUE(env.Queue(wq, &left));
     core::DestroyWorkOnStack(&left);  // still queued: reported, and cancelled
     EXPECT_EQ(env.Reports(ReportKind::kFreedWhileBusy), 1);
@@ -156,12 +158,16 @@ UWQ_BODY(Diagnostics, T148_OnStackRules, .schedules = 20) {
   core::SetDebugObjects(true);
   core::WorkItem on_stack;
   auto on_heap = std::make_unique<core::WorkItem>();
-  core::InitWork(&on_stack, [](core::WorkItem*) {}, /*on_stack=*/true);
-  core::InitWork(on_heap.get(), [](core::WorkItem*) {}, /*on_stack=*/false);
+  core::InitWork(
+      &on_stack, [](core::WorkItem*) {}, /*on_stack=*/true);
+  core::InitWork(
+      on_heap.get(), [](core::WorkItem*) {}, /*on_stack=*/false);
   EXPECT_EQ(env.Reports(ReportKind::kStackMismatch), 0);
-  core::InitWork(&on_stack, [](core::WorkItem*) {}, /*on_stack=*/false);
+  core::InitWork(
+      &on_stack, [](core::WorkItem*) {}, /*on_stack=*/false);
   EXPECT_EQ(env.Reports(ReportKind::kStackMismatch), 1);
-  core::InitWork(on_heap.get(), [](core::WorkItem*) {}, /*on_stack=*/true);
+  core::InitWork(
+      on_heap.get(), [](core::WorkItem*) {}, /*on_stack=*/true);
   EXPECT_EQ(env.Reports(ReportKind::kStackMismatch), 2);
   core::SetDebugObjects(false);
 }
@@ -249,8 +255,8 @@ UWQ_BODY(Diagnostics, BadInput_Alloc, .schedules = 20) {
 
 // Bad input of queueing: a CPU that does not exist; the item runs on the local one.
 UWQ_BODY(Diagnostics, BadInput_Cpu, .schedules = 50) {
-  for (Workqueue* wq : {env.Make(Kind::kPerCpu), env.Make(Kind::kUnbound),
-                        env.Make(Kind::kOrdered)}) {
+  for (Workqueue* wq :
+       {env.Make(Kind::kPerCpu), env.Make(Kind::kUnbound), env.Make(Kind::kOrdered)}) {
     int n = 0;
     for (int cpu : {2, 1023, 100000, -2, -2147483647}) {
       Item x;
@@ -295,7 +301,8 @@ TEST(BadInput, Runtime) {
   refused([](core::RuntimeOptions* o) { o->topology = core::Topology::Emulated(0, 0); });
   refused([](core::RuntimeOptions* o) { o->topology = core::Topology::Emulated(2, 600); });
   refused([](core::RuntimeOptions* o) { o->topology = core::Topology::Emulated(-2, -2); });
-  refused([](core::RuntimeOptions* o) { o->topology = core::Topology::Emulated(1 << 20, 1 << 20); });
+  refused(
+      [](core::RuntimeOptions* o) { o->topology = core::Topology::Emulated(1 << 20, 1 << 20); });
   refused([](core::RuntimeOptions* o) { o->sample_interval_ns = 0; });
   refused([](core::RuntimeOptions* o) { o->mayday_interval_ns = -1; });
   refused([](core::RuntimeOptions* o) { o->create_cooldown_ns = 0; });

@@ -47,9 +47,9 @@ UWQ_BODY_ON_KINDS(Drain, T094_Chain, .schedules = 6000, .repeat = 50) {
   env.ExpectIdle(wq);
 }
 
-// X2, X7: destroy finishes chains as well, in every schedule with two preemptions.
-UWQ_BODY_ON_KINDS(Drain, T094_ChainAtDestroy, .exhaustive = true, .schedules = 60000,
-                  .repeat = 200) {
+// X2, X7: destroy finishes chains as well, in every schedule with one preemption.
+UWQ_BODY_ON_KINDS(Drain, T094_ChainAtDestroy, .exhaustive = true, .schedules = 20000, .repeat = 200,
+                  .cpus = 1) {
   Workqueue* const wq = env.Make(kind);
   Item b;
   Item a([&] { EXPECT_TRUE(env.Queue(wq, b)); });
@@ -230,9 +230,8 @@ UWQ_BODY_ON_KINDS(Drain, T093_RandomDrains, .schedules = 8000, .repeat = 1) {
   Item inner;
   inner.set_body([&] { history.Run(0, [] { Step(); }); });
   Item outer;
-  outer.set_body([&] {
-    history.Run(1, [&] { history.Queue(0, [&] { return env.Queue(wq, inner); }); });
-  });
+  outer.set_body(
+      [&] { history.Run(1, [&] { history.Queue(0, [&] { return env.Queue(wq, inner); }); }); });
   for (int i = 0; i < Rounds(300, 2); ++i) {
     history.Queue(1, [&] { return env.Queue(wq, outer); });
     history.Queue(0, [&] { return core::QueueWorkOn(1, wq, inner); });

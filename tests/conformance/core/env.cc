@@ -66,20 +66,31 @@ std::string ThreadName(base::ThreadId id) {
 
 void RunBody(const BodyOptions& options, const std::function<void(Env&)>& body) {
   sim::Options explore;
-  explore.exhaustive = options.exhaustive;
-  explore.preemption_bound = options.preemptions;
-  explore.max_executions = options.schedules;
   explore.max_steps = options.max_steps;
   explore.time_races = options.time_races;
   explore.cpus = options.nodes * options.cpus;
-  sim::ExploreOrFail(explore, [&] {
+  const auto execution = [&] {
     core::RuntimeOptions runtime;
     runtime.topology = core::Topology::Emulated(options.nodes, options.cpus);
     if (options.tune != nullptr) options.tune(&runtime);
     Env env(std::move(runtime));
     body(env);
     env.Finish();
-  });
+  };
+  if (options.exhaustive) {
+    sim::Options all = explore;
+    all.exhaustive = true;
+    all.preemption_bound = options.preemptions;
+    const sim::Result result = sim::ExploreOrFail(all, execution);
+    // A replay runs one schedule, and one of random ones none of these.
+    const bool replay = getenv("UWQ_SIM_PATH") != nullptr || getenv("UWQ_SIM_SEED") != nullptr;
+    EXPECT_TRUE(result.complete || !result.ok || replay)
+        << "not all schedules with " << options.preemptions << " preemptions within "
+        << result.executions;
+    if (!result.ok) return;
+  }
+  explore.max_executions = options.schedules;
+  sim::ExploreOrFail(explore, execution);
 }
 
 #else
@@ -264,8 +275,7 @@ void Env::Finish() {
 }
 
 Workqueue* Env::Alloc(const std::string& name, unsigned flags, int max_active) {
-  absl::StatusOr<Workqueue*> wq =
-      core::AllocWorkqueue(runtime_.get(), {name, flags, max_active});
+  absl::StatusOr<Workqueue*> wq = core::AllocWorkqueue(runtime_.get(), {name, flags, max_active});
   if (!wq.ok()) {
     fprintf(stderr, "env: %s\n", std::string(wq.status().message()).c_str());
     abort();

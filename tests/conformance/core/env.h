@@ -187,10 +187,10 @@ class Env {
 };
 
 struct BodyOptions {
-  // Simulator: all schedules with at most `preemptions` (up to `schedules`), or
-  // `schedules` random ones.
+  // Simulator: `schedules` random ones; before them, if `exhaustive`, all that have at
+  // most `preemptions`, of which there are some 10^5 in a small scenario on one CPU.
   bool exhaustive = false;
-  int preemptions = 2;
+  int preemptions = 1;
   int64_t schedules = 2000;
   int64_t max_steps = 200000;
   bool time_races = false;
@@ -211,32 +211,31 @@ inline std::string KindParamName(const testing::TestParamInfo<Kind>& info) {
 
 }  // namespace uwq::conformance
 
-#define UWQ_BODY(suite, name, ...)                                                           \
-  static void suite##_##name##_Body(::uwq::conformance::Env& env);                           \
-  TEST(suite, name) {                                                                        \
-    ::uwq::conformance::RunBody(::uwq::conformance::BodyOptions{__VA_ARGS__},                \
-                                &suite##_##name##_Body);                                     \
-  }                                                                                          \
+#define UWQ_BODY(suite, name, ...)                                            \
+  static void suite##_##name##_Body(::uwq::conformance::Env& env);            \
+  TEST(suite, name) {                                                         \
+    ::uwq::conformance::RunBody(::uwq::conformance::BodyOptions{__VA_ARGS__}, \
+                                &suite##_##name##_Body);                      \
+  }                                                                           \
   static void suite##_##name##_Body([[maybe_unused]] ::uwq::conformance::Env& env)
 
 // Needs `class suite : public OnKinds {};` and UWQ_ON_ALL_KINDS(suite) in the file.
-#define UWQ_BODY_ON_KINDS(suite, name, ...)                                                  \
-  static void suite##_##name##_Body(::uwq::conformance::Env& env,                            \
-                                    ::uwq::conformance::Kind kind);                          \
-  TEST_P(suite, name) {                                                                      \
-    ::uwq::conformance::RunBody(                                                             \
-        ::uwq::conformance::BodyOptions{__VA_ARGS__},                                        \
+#define UWQ_BODY_ON_KINDS(suite, name, ...)                                                       \
+  static void suite##_##name##_Body(::uwq::conformance::Env& env, ::uwq::conformance::Kind kind); \
+  TEST_P(suite, name) {                                                                           \
+    ::uwq::conformance::RunBody(                                                                  \
+        ::uwq::conformance::BodyOptions{__VA_ARGS__},                                             \
         [kind = GetParam()](::uwq::conformance::Env& env) { suite##_##name##_Body(env, kind); }); \
-  }                                                                                          \
-  static void suite##_##name##_Body([[maybe_unused]] ::uwq::conformance::Env& env,           \
+  }                                                                                               \
+  static void suite##_##name##_Body([[maybe_unused]] ::uwq::conformance::Env& env,                \
                                     [[maybe_unused]] ::uwq::conformance::Kind kind)
 
 #define UWQ_ON_ALL_KINDS(suite)                                                              \
   class suite : public ::uwq::conformance::OnKinds {};                                       \
-  INSTANTIATE_TEST_SUITE_P(All, suite,                                                       \
-                           testing::Values(::uwq::conformance::Kind::kPerCpu,                \
-                                           ::uwq::conformance::Kind::kUnbound,               \
-                                           ::uwq::conformance::Kind::kOrdered),              \
-                           ::uwq::conformance::KindParamName)
+  INSTANTIATE_TEST_SUITE_P(                                                                  \
+      All, suite,                                                                            \
+      testing::Values(::uwq::conformance::Kind::kPerCpu, ::uwq::conformance::Kind::kUnbound, \
+                      ::uwq::conformance::Kind::kOrdered),                                   \
+      ::uwq::conformance::KindParamName)
 
 #endif  // UWQ_TESTS_CONFORMANCE_CORE_ENV_H_

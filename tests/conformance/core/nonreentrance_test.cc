@@ -40,9 +40,9 @@ UWQ_BODY_ON_KINDS(NonReentrance, T016_SameQueueOtherCpu, .schedules = 5000, .rep
   EXPECT_EQ(pools.ids()[0], pools.ids()[1]);
 }
 
-// N1, N2: the same without a gate: every schedule with two preemptions.
-UWQ_BODY_ON_KINDS(NonReentrance, T016_TwoCpusAtOnce, .exhaustive = true, .schedules = 60000,
-                  .repeat = 300, .tune = &PodPerCpu) {
+// N1, N2: the same without a gate: every schedule with one preemption.
+UWQ_BODY_ON_KINDS(NonReentrance, T016_TwoCpusAtOnce, .exhaustive = true, .preemptions = 0,
+                  .schedules = 40000, .repeat = 300, .tune = &PodPerCpu) {
   Workqueue* const wq = env.Make(kind);
   Item x;
   std::atomic<int> accepted{0};
@@ -164,8 +164,7 @@ UWQ_BODY(NonReentrancePool, N5_RecycledMemory, .schedules = 2000, .repeat = 5) {
 }
 
 // N1: a storm of callers on all CPUs.
-UWQ_BODY_ON_KINDS(NonReentrance, T020_Storm, .schedules = 30000, .repeat = 1,
-                  .tune = &PodPerCpu) {
+UWQ_BODY_ON_KINDS(NonReentrance, T020_Storm, .schedules = 30000, .repeat = 1, .tune = &PodPerCpu) {
   Workqueue* const wq = env.Make(kind);
   sim::History history;
   if (kind == Kind::kOrdered) history.SetOrdered(0);

@@ -17,7 +17,7 @@ using core::Workqueue;
 UWQ_ON_ALL_KINDS(Queueing);
 
 // Q1, Q2: one accepted call, one run; PENDING is clear while the function runs.
-UWQ_BODY_ON_KINDS(Queueing, T001_SingleRun, .exhaustive = true, .schedules = 20000) {
+UWQ_BODY_ON_KINDS(Queueing, T001_SingleRun, .exhaustive = true, .schedules = 2000, .cpus = 1) {
   Workqueue* const wq = env.Make(kind);
   Item x;
   bool was_pending = true;
@@ -56,9 +56,9 @@ UWQ_BODY_ON_KINDS(Queueing, T002_Coalescing, .schedules = 3000) {
   EXPECT_EQ(x.runs(), 1);
 }
 
-// Q1 under a race: two callers and the execution; every schedule with two preemptions.
-UWQ_BODY_ON_KINDS(Queueing, T002_TwoCallersBalance, .exhaustive = true, .schedules = 60000,
-                  .repeat = 200) {
+// Q1 under a race: two callers and the execution; every schedule with one preemption.
+UWQ_BODY_ON_KINDS(Queueing, T002_TwoCallersBalance, .exhaustive = true, .schedules = 20000,
+                  .repeat = 200, .cpus = 1) {
   Workqueue* const wq = env.Make(kind);
   Item x;
   std::atomic<int> accepted{0};
@@ -153,6 +153,33 @@ UWQ_BODY_ON_KINDS(Queueing, T007_AcceptanceVisibility, .schedules = 500, .repeat
     }
     ASSERT_EQ(copy, i);
   }
+}
+
+// M2, M3: a refused call orders the caller's plain stores before the run that it relied
+// on.  All other hand-overs between the two threads are relaxed, so that TSan sees a
+// race if the refusal is less than a read-modify-write, or the start of an execution
+// less than an acquire.
+UWQ_BODY_ON_KINDS(Queueing, M3_RefusalOrdersPlainStores, .schedules = 1000, .repeat = 30) {
+  Workqueue* const wq = env.Make(kind, 1);
+  base::Atomic<bool> go{false}, refused{false};
+  int plain = 0, seen = -1;
+  // Holds the only slot without any ordering of its own.
+  Item blocker([&] {
+    while (!go.load(std::memory_order_relaxed)) base::CpuRelax();
+  });
+  Item x([&] { seen = plain; });
+  EXPECT_TRUE(env.Queue(wq, blocker));
+  EXPECT_TRUE(env.Queue(wq, x));
+  env.Spawn([&] {
+    plain = 42;
+    EXPECT_FALSE(env.Queue(wq, x));
+    refused.store(true, std::memory_order_relaxed);
+  });
+  while (!refused.load(std::memory_order_relaxed)) base::CpuRelax();
+  go.store(true, std::memory_order_relaxed);
+  FlushWorkqueue(wq);
+  EXPECT_EQ(seen, 42);
+  env.Join();
 }
 
 // Q5: the function frees the item first thing; nothing of it is touched any more,

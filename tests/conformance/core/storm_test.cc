@@ -19,8 +19,8 @@ struct Storm {
   int max_active;
   int nr_items;
   int nr_threads;
-  int calls;         // of each thread
-  bool disturb;      // limits, attributes and the freezer move as well
+  int calls;     // of each thread
+  bool disturb;  // limits, attributes and the freezer move as well
 };
 
 class Stormer {
@@ -31,9 +31,8 @@ class Stormer {
         wq_(env->Make(storm.kind, storm.max_active, storm.disturb ? +core::kWqFreezable : 0u)) {
     if (storm.kind == Kind::kOrdered) history_.SetOrdered(0);
     for (int i = 0; i < storm.nr_items; ++i) {
-      items_.push_back(std::make_unique<Item>([this, i] {
-        history_.Run(i, [this, i] { FromInside(i); });
-      }));
+      items_.push_back(
+          std::make_unique<Item>([this, i] { history_.Run(i, [this, i] { FromInside(i); }); }));
     }
   }
 
@@ -167,26 +166,23 @@ UWQ_BODY_ON_KINDS(Storms, T109_OneItem, .schedules = 60000, .repeat = 1) {
   Stormer(&env, {kind, 0, 1, 3, Rounds(8000, 4), false}).Run();
 }
 
-UWQ_BODY_ON_KINDS(Storms, T109_ManyPools, .schedules = 60000, .repeat = 1, .nodes = 2, .cpus = 1,
-                  .tune = [](core::RuntimeOptions* o) {
-                    o->default_affn_scope = core::AffnScope::kCpu;
-                  }) {
+UWQ_BODY_ON_KINDS(
+    Storms, T109_ManyPools, .schedules = 60000, .repeat = 1, .nodes = 2, .cpus = 1,
+    .tune = [](core::RuntimeOptions* o) { o->default_affn_scope = core::AffnScope::kCpu; }) {
   Stormer(&env, {kind, 2, 4, 3, Rounds(8000, 4), false}).Run();
 }
 
-UWQ_BODY_ON_KINDS(Storms, T109_Disturbed, .schedules = 60000, .repeat = 1,
-                  .tune = [](core::RuntimeOptions* o) {
-                    o->default_affn_scope = core::AffnScope::kCpu;
-                  }) {
+UWQ_BODY_ON_KINDS(
+    Storms, T109_Disturbed, .schedules = 60000, .repeat = 1,
+    .tune = [](core::RuntimeOptions* o) { o->default_affn_scope = core::AffnScope::kCpu; }) {
   Stormer(&env, {kind, 1, 3, 2, Rounds(8000, 4), true}).Run();
 }
 
 // Deadlines of the service thread fall into the middle of things: the sampler, the
 // reaper and the mayday timer run while others do.
-UWQ_BODY_ON_KINDS(Storms, T109_TimeRaces, .schedules = 30000, .time_races = true, .repeat = 1,
-                  .tune = [](core::RuntimeOptions* o) {
-                    o->idle_worker_timeout_ns = base::kMillisecond;
-                  }) {
+UWQ_BODY_ON_KINDS(
+    Storms, T109_TimeRaces, .schedules = 30000, .time_races = true, .repeat = 1,
+    .tune = [](core::RuntimeOptions* o) { o->idle_worker_timeout_ns = base::kMillisecond; }) {
   Stormer(&env, {kind, 3, 3, 2, Rounds(8000, 4), false}).Run();
 }
 

@@ -229,7 +229,7 @@ static void a7_raise_and_lower(struct workqueue_struct *wq) {
   conf_linger();
   EXPECT_EQ(log.n, 1);
   workqueue_set_max_active(wq, 3);
-  CONF_UNTIL(log.n >= 3);
+  CONF_UNTIL(atomic_read(&log.current_entries) >= 3);
   conf_linger();
   EXPECT_EQ(log.n, 3);
   workqueue_set_max_active(wq, 1);

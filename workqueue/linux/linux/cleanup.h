@@ -35,8 +35,9 @@
     type uwq_object_ = init_expression;                                       \
     return uwq_object_;                                                       \
   }
-#define CLASS(name, var) \
-  class_##name##_t var __cleanup(class_##name##_destructor) = class_##name##_constructor
+#define CLASS(name, var)                                                     \
+  class_##name##_t var __cleanup(class_##name##_destructor) __maybe_unused = \
+      class_##name##_constructor
 #define DEFINE_GUARD(name, type, lock_statement, unlock_statement) \
   DEFINE_CLASS(                                                    \
       name, type, if (_T) { unlock_statement; }, ({                \

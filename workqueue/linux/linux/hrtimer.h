@@ -23,8 +23,8 @@ enum hrtimer_mode {
 struct hrtimer {
   struct uwq_timer uwq_node;
   enum hrtimer_restart (*function)(struct hrtimer *timer);
-  u32 uwq_kind;
-  u32 uwq_clock;
+  int uwq_clock;
+  u32 uwq_flags;
   s64 uwq_expires;
 };
 
@@ -41,8 +41,8 @@ static inline void hrtimer_setup(struct hrtimer *timer,
   timer->uwq_node.deadline_ns = 0;
   timer->uwq_node.order = 0;
   timer->function = function;
-  timer->uwq_kind = UWQ_KTIMER_HR;
-  timer->uwq_clock = (u32)clock_id;
+  timer->uwq_clock = clock_id;
+  timer->uwq_flags = UWQ_KTIMER_HR;
   timer->uwq_expires = 0;
 }
 /* The spelling before 6.15: the driver sets ->function itself. */

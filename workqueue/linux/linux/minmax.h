@@ -44,15 +44,15 @@ constexpr V clamp(V value, L low, H high) {
     __typeof__(b) uwq_y_ = (b);                                        \
     uwq_x_ == 0 ? uwq_y_ : uwq_y_ == 0 ? uwq_x_ : min(uwq_x_, uwq_y_); \
   })
-#define min_t(type, a, b)              \
-  ({                                   \
-    type uwq_c_ = (a), uwq_d_ = (b);   \
-    uwq_c_ < uwq_d_ ? uwq_c_ : uwq_d_; \
+#define min_t(type, a, b)                        \
+  ({                                             \
+    type uwq_c_ = (type)(a), uwq_d_ = (type)(b); \
+    uwq_c_ < uwq_d_ ? uwq_c_ : uwq_d_;           \
   })
-#define max_t(type, a, b)              \
-  ({                                   \
-    type uwq_c_ = (a), uwq_d_ = (b);   \
-    uwq_c_ > uwq_d_ ? uwq_c_ : uwq_d_; \
+#define max_t(type, a, b)                        \
+  ({                                             \
+    type uwq_c_ = (type)(a), uwq_d_ = (type)(b); \
+    uwq_c_ > uwq_d_ ? uwq_c_ : uwq_d_;           \
   })
 #define clamp_t(type, value, low, high) min_t(type, max_t(type, value, low), high)
 #define clamp_val(value, low, high) clamp_t(__typeof__(value), value, low, high)

@@ -18,7 +18,7 @@
 struct module;
 #define THIS_MODULE ((struct module *)0)
 #ifndef KBUILD_MODNAME
-#define KBUILD_MODNAME __FILE__
+#define KBUILD_MODNAME __BASE_FILE__
 #endif
 #define try_module_get(module) ((void)(module), true)
 #define module_put(module) ((void)(module))

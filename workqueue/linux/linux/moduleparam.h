@@ -10,14 +10,17 @@
 #include "workqueue/linux/uwq_linux.h"
 
 /* Set by NAME=VALUE on the command line of uwq_module_main(). */
-#define module_param_named(param, variable, kind, perm)                                \
+#define UWQ_PARAM_(param, variable, kind, perm)                                        \
   static __attribute__((constructor, used)) void UWQ_CONCAT(uwq_param_, param)(void) { \
-    static struct uwq_param uwq_param_ = {#param, UWQ_PARAM_##kind, &(variable), 0};   \
+    static struct uwq_param uwq_param_ = {#param, kind, &(variable), 0};               \
     (void)(perm);                                                                      \
     uwq_param_register(&uwq_param_);                                                   \
   }                                                                                    \
   extern int uwq_module_info_
-#define module_param(param, kind, perm) module_param_named(param, param, kind, perm)
+/* `kind` is pasted here and not further in, since bool is a macro of C. */
+#define module_param_named(param, variable, kind, perm) \
+  UWQ_PARAM_(param, variable, UWQ_PARAM_##kind, perm)
+#define module_param(param, kind, perm) UWQ_PARAM_(param, param, UWQ_PARAM_##kind, perm)
 #define MODULE_PARM_DESC(param, text) extern int uwq_module_info_
 #ifdef __cplusplus
 #define UWQ_NO_PARAM_(text) static_assert(false, text)

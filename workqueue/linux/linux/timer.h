@@ -16,7 +16,7 @@
 struct timer_list {
   struct uwq_timer uwq_node;
   void (*function)(struct timer_list *timer);
-  u32 uwq_kind;
+  int uwq_cpu;
   u32 flags;
   unsigned long expires;
 };
@@ -26,7 +26,7 @@ struct timer_list {
 #define TIMER_IRQSAFE 0x00200000
 
 #define __TIMER_INITIALIZER(fn, tflags) \
-  { {{0, 0}, 0, 0}, (fn), UWQ_KTIMER_JIFFIES, (tflags), 0 }
+  { {{0, 0}, 0, 0}, (fn), 0, (tflags) | UWQ_KTIMER_JIFFIES, 0 }
 #define TIMER_INITIALIZER(fn) __TIMER_INITIALIZER(fn, 0)
 #define DEFINE_TIMER(name, fn) struct timer_list name = TIMER_INITIALIZER(fn)
 
@@ -37,8 +37,8 @@ static inline void uwq_timer_setup(struct timer_list *timer, void (*fn)(struct t
   timer->uwq_node.deadline_ns = 0;
   timer->uwq_node.order = 0;
   timer->function = fn;
-  timer->uwq_kind = UWQ_KTIMER_JIFFIES;
-  timer->flags = flags;
+  timer->uwq_cpu = 0;
+  timer->flags = flags | UWQ_KTIMER_JIFFIES;
   timer->expires = 0;
 }
 #define timer_setup(timer, fn, flags) uwq_timer_setup(timer, fn, flags)
@@ -53,7 +53,7 @@ static inline void timer_destroy_on_stack(struct timer_list *timer) { (void)time
 
 /* Armed.  Works for `dw->timer` of a delayed_work as well; advisory, as in the kernel. */
 static inline int timer_pending(const struct timer_list *timer) {
-  return READ_ONCE(timer->uwq_node.entry.prev) != 0;
+  return uwq_ktimer_pending(uwq_ktimer_of(timer));
 }
 
 /* 1 if it was pending. */

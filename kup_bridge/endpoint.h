@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */
+/*
+ * endpoint.h -- one end of a channel: a ring to send, a ring to receive, and
+ * what both the user library and the device side put on top of them (blocking,
+ * requests and replies, KUP's turns, frames).
+ *
+ * The two ends are mirror images, so they share this code; kup.cc and
+ * kupdev_core.c add how an end comes to its memory and how it learns that the
+ * other one is gone.
+ *
+ * Invariant E1: a message is in exactly one place: in the ring, in the stash, or
+ * with a caller; each token is released once.
+ * Locks: rx_lock, then tx_lock.  Neither is held over a sleep.  The owner of the
+ * endpoint replaces rings and memory only under both.
+ * Results: as in kupdev.h.
+ */
+#ifndef UWQ_KUP_BRIDGE_ENDPOINT_H_
+#define UWQ_KUP_BRIDGE_ENDPOINT_H_
+
+#include "kup_bridge/kup_port.h"
+#include "kup_bridge/kup_types.h"
+#include "kup_bridge/ring.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Which messages a receiver wants.  The others are set aside for those who do. */
+enum kup_kind {
+  KUP_KIND_MESSAGE = 1,
+  KUP_KIND_TURN = 2, /* KUP's own calls */
+  KUP_KIND_NONE = 4  /* a call that looks for its reply only */
+};
+
+/*
+ * A receiver that has just caught up leaves the head alone for so long: each look
+ * takes the line away from a producer that is about to write it (12 against
+ * 30 M/s here).  A receiver that has waited longer than that is not affected.
+ */
+#define KUP_CATCH_UP_NS 150
+
+struct kup_end;
+
+struct kup_end_ops {
+  /* Slow path (empty, full): sets end->rx_error, end->tx_error from shared state. */
+  void (*probe)(struct kup_end *end);
+  /* Wakes the peer.  Called under rx_lock or tx_lock. */
+  void (*signal)(struct kup_end *end);
+  /* The peer broke the protocol: tell it and the owner.  Under rx_lock or tx_lock. */
+  void (*poisoned)(struct kup_end *end, uint32_t bad, uint64_t pos);
+  /* A token of an earlier generation came back.  Under rx_lock.  NULL: there are none. */
+  int (*release_stale)(struct kup_end *end, uint32_t generation);
+};
+
+struct kup_end_call { /* on the stack of kup_end_call */
+  struct kup_end_call *next;
+  uint32_t id;
+  void *reply;
+  uint32_t cap;
+  int done;
+  int result;
+};
+
+enum kup_frame_state { KUP_FRAME_FREE = 0, KUP_FRAME_MINE = 1, KUP_FRAME_SENT = 2 };
+
+struct kup_frames_out { /* buffers that this end fills; under tx_lock */
+  uint8_t *base;
+  uint32_t *done;      /* the peer's words */
+  uint32_t *wait_word; /* ours: we wait for one */
+  uint32_t count;
+  uint32_t size;
+  uint32_t use[KUP_FRAMES_MAX];
+  uint8_t state[KUP_FRAMES_MAX];
+};
+
+struct kup_frames_in { /* buffers that the peer fills */
+  uint8_t *base;
+  uint32_t *done;      /* our words */
+  uint32_t *peer_wait; /* the peer's word */
+  uint32_t count;
+  uint32_t size;
+};
+
+struct kup_end {
+  const struct kup_end_ops *ops;
+  struct kup_wait wait; /* owned by whoever set the endpoint up */
+  uint32_t generation;
+  /* Sticky results, negative errno.  rx_error counts once the ring is empty, unless fatal. */
+  int rx_error;
+  int tx_error;
+  int fatal; /* poisoned or revoked: do not even drain */
+  uint32_t bad;
+  uint64_t bad_pos;
+  const uint32_t *peer_state; /* shared; NULL: none to look at */
+  int64_t spin_max_ns;        /* a receiver spins at most so long before it sleeps; 0: never */
+  int64_t spin_ns;            /* and this long now: follows the gaps between messages */
+
+  struct kup_lock tx_lock;
+  struct kup_tx tx;
+  uint64_t *records;    /* shared statistics word beside the head */
+  uint64_t *dropped;    /* shared: records, bytes dropped; may be NULL */
+  uint64_t *starts;     /* a bit per KUP_ALIGN bytes of the ring: a record of ours starts here */
+  struct kup_lost lost; /* dropped and not yet told */
+  uint64_t posted, dropped_records, dropped_bytes, signals;
+  uint32_t next_id;
+  struct kup_frames_out frames_out;
+
+  struct kup_lock rx_lock;
+  struct kup_rx rx;
+  uint64_t taken, late_replies, sleeps;
+  uint32_t caught_up; /* the last poll found something, so the next empty one backs off */
+  struct kup_end_call *calls;
+  struct kup_msg stash[KUP_WINDOW]; /* positions [stash_first, stash_last) */
+  uint32_t stash_first, stash_last;
+  struct kup_frames_in frames_in;
+
+  /* KUP's turns; under rx_lock */
+  int my_turn;
+  int turn_held;
+  struct kup_msg turn_msg;
+};
+
+/* Sets up locks and nothing else; `end` is zeroed by the caller. */
+int kup_end_init(struct kup_end *end, const struct kup_end_ops *ops);
+void kup_end_fini(struct kup_end *end);
+
+int64_t kup_deadline(int timeout_ms);
+
+/* Posts up to `n` messages with one publish; how many fitted, or -errno if none did. */
+int kup_end_post(struct kup_end *end, const struct kup_vec *msgs, int n);
+/* Posts all of one message or counts it as dropped. */
+int kup_end_post_or_drop(struct kup_end *end, const struct kup_vec *msg);
+/* Posts all `n`, waiting for room. Returns how many went before an error, or -errno if none. */
+int kup_end_post_wait(struct kup_end *end, const struct kup_vec *msgs, int n, int64_t deadline);
+/*
+ * Reserves `len` bytes in place: returns with tx_lock held and the flags in
+ * `*flags`, unless it fails.  End with commit (`len` < 0 gives up).
+ */
+int kup_end_reserve(struct kup_end *end, uint32_t len, void **payload, unsigned long *flags);
+void kup_end_commit(struct kup_end *end, int64_t len, uint16_t type, uint16_t rec_flags,
+                    uint32_t id, unsigned long flags);
+
+/* Pure polling: no system call, no arming.  How many (0: none), or -errno. */
+int kup_end_poll(struct kup_end *end, struct kup_msg *msgs, int n, int kind);
+/* One attempt that, when it finds nothing, leaves the ring armed: -EAGAIN. */
+int kup_end_try(struct kup_end *end, struct kup_msg *msgs, int n, int kind);
+/* Waits for the first message. */
+int kup_end_take(struct kup_end *end, struct kup_msg *msgs, int n, int kind, int64_t deadline);
+int kup_end_release(struct kup_end *end, const struct kup_msg *msgs, int n);
+
+int kup_end_call(struct kup_end *end, const struct kup_vec *request, void *reply, uint32_t cap,
+                 int64_t deadline);
+int kup_end_reply(struct kup_end *end, const struct kup_msg *request, int error, const void *data,
+                  uint32_t len);
+
+int kup_end_turn_receive(struct kup_end *end, struct kup_msg *msg, int64_t deadline);
+int kup_end_turn_send(struct kup_end *end, const void *data, uint32_t len, int64_t deadline);
+void kup_end_turn_release(struct kup_end *end);
+
+int kup_end_frame_get(struct kup_end *end, struct kup_frame *frame, int64_t deadline);
+int kup_end_frame_send(struct kup_end *end, const struct kup_frame *frame, uint16_t type,
+                       uint64_t len, uint64_t cookie);
+int kup_end_frame_drop(struct kup_end *end, const struct kup_frame *frame);
+int kup_end_frame_open(struct kup_end *end, const struct kup_msg *msg, struct kup_frame *frame);
+int kup_end_frame_return(struct kup_end *end, const struct kup_frame *frame);
+
+/* For the owner, under the lock of that direction. */
+void kup_end_poison(struct kup_end *end, uint32_t bad, uint64_t pos);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* UWQ_KUP_BRIDGE_ENDPOINT_H_ */

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */
+/*
+ * endpoint_rx.c -- receiving half of endpoint.h: take, release, calls, KUP's
+ * turns.  Built for the kernel and for userspace.
+ */
+#include "kup_bridge/endpoint.h"
+
+/* rx_lock */
+static int rx_result(struct kup_end *end, int rc) {
+  switch (rc) {
+    case KUP_RING_OK:
+      return 1;
+    case KUP_RING_NONE:
+      return 0;
+    case KUP_RING_WINDOW:
+      return -ENOBUFS;
+    case KUP_RING_TOKEN:
+      return -EINVAL;
+    default:
+      kup_end_poison(end, end->rx.bad, end->rx.bad_pos);
+      return -EBADMSG;
+  }
+}
+
+static void flush(struct kup_end *end) {
+  if (kup_rx_flush(&end->rx)) end->ops->signal(end);
+}
+
+static int kind_of(const struct kup_msg *msg) {
+  return msg->type == KUP_TYPE_TURN ? KUP_KIND_TURN : KUP_KIND_MESSAGE;
+}
+
+/* Takes matching messages out of the stash, oldest first.  rx_lock. */
+static int take_stash(struct kup_end *end, struct kup_msg *msgs, int n, int kind) {
+  uint32_t from, to = end->stash_first;
+  int got = 0;
+
+  for (from = end->stash_first; from != end->stash_last; from++) {
+    struct kup_msg *msg = &end->stash[from & (KUP_WINDOW - 1)];
+
+    if (got < n && kind_of(msg) == kind)
+      msgs[got++] = *msg;
+    else
+      end->stash[to++ & (KUP_WINDOW - 1)] = *msg;
+  }
+  end->stash_last = to;
+  return got;
+}
+
+/* Gives the reply to the call that waits for it.  rx_lock. */
+static int deliver_reply(struct kup_end *end, const struct kup_view *view) {
+  struct kup_end_call *call;
+
+  for (call = end->calls; call; call = call->next) {
+    uint32_t len = view->rec.len;
+
+    if (call->id != view->rec.id || call->done) continue;
+    if (len > call->cap) len = call->cap;
+    if (len) memcpy(call->reply, view->payload, len);
+    call->result = view->rec.flags & KUP_REC_ERROR ? -EREMOTEIO : (int)view->rec.len;
+    call->done = 1;
+    return 1;
+  }
+  end->late_replies++;
+  return 0;
+}
+
+/*
+ * Hands out up to `n` messages of `kind`, sets others aside and delivers
+ * replies.  Returns how many, or -errno if none.  `*kick`: somebody else has
+ * something to look at.  rx_lock.
+ */
+static int take_locked(struct kup_end *end, struct kup_msg *msgs, int n, int kind, int *kick) {
+  uint32_t delivered = 0;
+  int got = 0, rc = 1;
+
+  if (kup_unlikely(kup_load(&end->fatal))) return kup_load(&end->rx_error);
+  if (kup_unlikely(end->stash_first != end->stash_last)) got = take_stash(end, msgs, n, kind);
+  while (got < n || kind == KUP_KIND_NONE) {
+    struct kup_view view;
+    struct kup_msg msg;
+
+    if (kup_unlikely(end->stash_last - end->stash_first == KUP_WINDOW)) {
+      rc = -ENOBUFS;
+      break;
+    }
+    rc = rx_result(end, kup_rx_next(&end->rx, &view));
+    if (rc <= 0) break;
+    if (kup_unlikely((view.rec.flags & KUP_REC_REPLY) && (view.rec.id & KUP_ID_CALL))) {
+      *kick |= deliver_reply(end, &view);
+      (void)kup_rx_release(&end->rx, view.token); /* held by us alone: succeeds */
+      delivered = 1;
+      if (kind == KUP_KIND_NONE) break; /* it may be ours */
+      continue;
+    }
+    msg.data = view.payload;
+    msg.len = view.rec.len;
+    msg.type = view.rec.type;
+    msg.flags = view.rec.flags;
+    msg.seq = view.rec.seq;
+    msg.id = view.rec.id;
+    msg.token = (uint64_t)end->generation << 32 | view.token;
+    end->taken++;
+    if (kup_likely(kind_of(&msg) == kind)) {
+      msgs[got++] = msg;
+    } else {
+      end->stash[end->stash_last++ & (KUP_WINDOW - 1)] = msg;
+      *kick = 1;
+    }
+  }
+  /* Skipped and delivered records go back without anybody releasing them. */
+  if (delivered || (rc == 0 && end->rx.tail_pub != end->rx.tail_now)) flush(end);
+  return got ? got : rc;
+}
+
+static void spin_until(int64_t deadline) {
+  do {
+    kup_relax();
+  } while (kup_now() < deadline);
+}
+
+int kup_end_poll(struct kup_end *end, struct kup_msg *msgs, int n, int kind) {
+  unsigned long flags = kup_lock_take(&end->rx_lock);
+  int kick = 0, rc = take_locked(end, msgs, n, kind, &kick);
+  uint32_t caught_up = end->caught_up;
+
+  end->caught_up = rc > 0;
+  if (kup_unlikely(rc == 0)) {
+    end->ops->probe(end);
+    /* What came before the error goes first. */
+    if (kup_unlikely(kup_load(&end->rx_error))) {
+      rc = take_locked(end, msgs, n, kind, &kick);
+      rc = rc ? rc : kup_load(&end->rx_error);
+    }
+  }
+  kup_lock_drop(&end->rx_lock, flags);
+  if (kup_unlikely(kick)) kup_wait_kick(&end->wait);
+  if (rc == 0 && caught_up) spin_until(kup_now() + KUP_CATCH_UP_NS);
+  return rc;
+}
+
+/* As kup_end_poll, but arms the ring when it is empty: -EAGAIN means "sleep now". */
+static int take_or_arm(struct kup_end *end, struct kup_msg *msgs, int n, int kind, int will_sleep) {
+  unsigned long flags = kup_lock_take(&end->rx_lock);
+  int kick = 0, rc;
+
+  for (;;) {
+    rc = take_locked(end, msgs, n, kind, &kick);
+    if (rc != 0) break;
+    rc = rx_result(end, kup_rx_arm(&end->rx, 0));
+    if (rc == 0) {
+      end->ops->probe(end);
+      if (kup_load(&end->rx_error)) {
+        /* What came before the error goes first. */
+        rc = take_locked(end, msgs, n, kind, &kick);
+        rc = rc ? rc : kup_load(&end->rx_error);
+        break;
+      }
+      rc = -EAGAIN;
+      end->sleeps += (uint64_t)will_sleep;
+    }
+    if (rc < 0) break;
+  }
+  kup_lock_drop(&end->rx_lock, flags);
+  if (kup_unlikely(kick)) kup_wait_kick(&end->wait);
+  return rc;
+}
+
+int kup_end_try(struct kup_end *end, struct kup_msg *msgs, int n, int kind) {
+  kup_wait_drain(&end->wait);
+  return take_or_arm(end, msgs, n, kind, 0);
+}
+
+/*
+ * How long to spin next time.  Spinning pays only if it outlasts the gap between
+ * messages, so it grows while sleeps turn out short and ends when one was long
+ * (reference/kup.md, "Adaptive spin").
+ */
+static void adapt_spin(struct kup_end *end, int64_t slept_ns) {
+  int64_t max = kup_load(&end->spin_max_ns), spin = kup_load(&end->spin_ns);
+
+  if (slept_ns > 2 * max)
+    spin = 0;
+  else
+    spin = spin ? 2 * spin : max / 8;
+  kup_store(&end->spin_ns, spin < max ? spin : max);
+}
+
+int kup_end_take(struct kup_end *end, struct kup_msg *msgs, int n, int kind, int64_t deadline) {
+  for (;;) {
+    int64_t spin_ns = kup_load(&end->spin_ns), start = 0;
+    uint64_t epoch;
+    int rc;
+
+    if (spin_ns > 0) {
+      start = kup_now();
+      do {
+        rc = kup_end_poll(end, msgs, n, kind);
+        if (rc) return rc;
+        spin_until(0);
+      } while (kup_now() < start + spin_ns);
+    }
+    epoch = kup_wait_epoch(&end->wait);
+    rc = take_or_arm(end, msgs, n, kind, 1);
+    if (rc != -EAGAIN) return rc;
+    if (!start) start = kup_now();
+    rc = kup_wait_sleep(&end->wait, epoch, deadline);
+    if (rc) return rc;
+    adapt_spin(end, kup_now() - start);
+  }
+}
+
+int kup_end_release(struct kup_end *end, const struct kup_msg *msgs, int n) {
+  unsigned long flags = kup_lock_take(&end->rx_lock);
+  int i, rc = 0;
+
+  for (i = 0; i < n; i++) {
+    uint32_t generation = (uint32_t)(msgs[i].token >> 32);
+    int one;
+
+    if (kup_unlikely(generation != end->generation))
+      one = end->ops->release_stale ? end->ops->release_stale(end, generation) : -ESTALE;
+    else
+      one = rx_result(end, kup_rx_release(&end->rx, (uint32_t)msgs[i].token));
+    if (one < 0) rc = one;
+  }
+  flush(end);
+  kup_lock_drop(&end->rx_lock, flags);
+  return rc;
+}
+
+/* ---- requests -------------------------------------------------------------------- */
+
+int kup_end_call(struct kup_end *end, const struct kup_vec *request, void *reply, uint32_t cap,
+                 int64_t deadline) {
+  struct kup_vec msg = *request;
+  struct kup_end_call call, **link;
+  unsigned long flags;
+  int rc, renotify;
+
+  memset(&call, 0, sizeof(call));
+  call.reply = reply;
+  call.cap = cap;
+  flags = kup_lock_take(&end->rx_lock);
+  call.id = KUP_ID_CALL | end->next_id++;
+  call.next = end->calls;
+  end->calls = &call;
+  kup_lock_drop(&end->rx_lock, flags);
+
+  msg.flags |= KUP_REC_REQUEST;
+  msg.id = call.id;
+  rc = kup_end_post_wait(end, &msg, 1, deadline);
+  while (rc >= 0 || rc == -EAGAIN) {
+    uint64_t epoch = kup_wait_epoch(&end->wait);
+    int done;
+
+    flags = kup_lock_take(&end->rx_lock);
+    done = call.done;
+    kup_lock_drop(&end->rx_lock, flags);
+    if (done) break;
+    /* A success means that a reply was delivered, perhaps ours. */
+    rc = take_or_arm(end, NULL, 0, KUP_KIND_NONE, 1);
+    if (rc == -EAGAIN) rc = kup_wait_sleep(&end->wait, epoch, deadline);
+  }
+  flags = kup_lock_take(&end->rx_lock);
+  for (link = &end->calls; *link != &call; link = &(*link)->next)
+    ;
+  *link = call.next;
+  if (call.done) rc = call.result;
+  renotify = end->stash_first != end->stash_last;
+  kup_lock_drop(&end->rx_lock, flags);
+  if (renotify) {
+    kup_wait_renotify(&end->wait);
+    kup_wait_kick(&end->wait);
+  }
+  return rc;
+}
+
+/* ---- KUP's turns -------------------------------------------------------------------- */
+
+void kup_end_turn_release(struct kup_end *end) {
+  unsigned long flags = kup_lock_take(&end->rx_lock);
+  struct kup_msg msg = end->turn_msg;
+  int held = end->turn_held;
+
+  end->turn_held = 0;
+  kup_lock_drop(&end->rx_lock, flags);
+  if (held) (void)kup_end_release(end, &msg, 1); /* a stale one is none of ours to report */
+}
+
+int kup_end_turn_receive(struct kup_end *end, struct kup_msg *msg, int64_t deadline) {
+  struct kup_msg got;
+  unsigned long flags = kup_lock_take(&end->rx_lock);
+  int mine = end->my_turn, held = end->turn_held, rc;
+
+  *msg = end->turn_msg;
+  kup_lock_drop(&end->rx_lock, flags);
+  if (mine && !kup_load(&end->fatal)) return held ? 0 : -ENOMSG;
+  rc = deadline == 0 ? kup_end_try(end, &got, 1, KUP_KIND_TURN)
+                     : kup_end_take(end, &got, 1, KUP_KIND_TURN, deadline);
+  if (rc < 0) return rc;
+  kup_end_turn_release(end);
+  flags = kup_lock_take(&end->rx_lock);
+  end->my_turn = 1;
+  end->turn_held = 1;
+  end->turn_msg = got;
+  kup_lock_drop(&end->rx_lock, flags);
+  *msg = got;
+  return 0;
+}
+
+int kup_end_turn_send(struct kup_end *end, const void *data, uint32_t len, int64_t deadline) {
+  struct kup_vec vec = {data, len, KUP_TYPE_TURN, 0, 0};
+  struct kup_msg msg;
+  unsigned long flags;
+  int rc = kup_end_turn_receive(end, &msg, deadline);
+
+  if (rc < 0 && rc != -ENOMSG) return rc;
+  /* The turn passes before the peer can answer. */
+  flags = kup_lock_take(&end->rx_lock);
+  rc = end->my_turn ? 0 : -EAGAIN;
+  end->my_turn = 0;
+  kup_lock_drop(&end->rx_lock, flags);
+  if (rc) return rc;
+  rc = deadline == 0 ? kup_end_post(end, &vec, 1) : kup_end_post_wait(end, &vec, 1, deadline);
+  if (rc < 0) {
+    flags = kup_lock_take(&end->rx_lock);
+    end->my_turn = 1;
+    kup_lock_drop(&end->rx_lock, flags);
+    return rc;
+  }
+  kup_end_turn_release(end);
+  return 0;
+}
+
+/* ---- frames ------------------------------------------------------------------------------ */
+
+int kup_end_frame_open(struct kup_end *end, const struct kup_msg *msg, struct kup_frame *frame) {
+  struct kup_frames_in *pool = &end->frames_in;
+  struct kup_frame_desc desc;
+  unsigned long flags;
+  int rc = 0;
+
+  if (!(msg->flags & KUP_REC_FRAME)) return -EINVAL;
+  flags = kup_lock_take(&end->rx_lock);
+  if ((uint32_t)(msg->token >> 32) != end->generation) {
+    rc = -ESTALE;
+  } else if (msg->len != sizeof(desc)) {
+    kup_end_poison(end, KUP_BAD_FRAME, msg->seq);
+    rc = -EBADMSG;
+  } else {
+    memcpy(&desc, msg->data, sizeof(desc)); /* once: what is checked is what is used */
+    if (desc.index >= pool->count || desc.len > pool->size || desc.use == 0) {
+      kup_end_poison(end, KUP_BAD_FRAME, msg->seq);
+      rc = -EBADMSG;
+    }
+  }
+  if (!rc) {
+    frame->data = pool->base + (size_t)desc.index * pool->size;
+    frame->size = pool->size;
+    frame->index = desc.index;
+    frame->generation = end->generation;
+    frame->use = desc.use;
+    frame->len = desc.len;
+    frame->cookie = desc.cookie;
+  }
+  kup_lock_drop(&end->rx_lock, flags);
+  return rc;
+}
+
+int kup_end_frame_return(struct kup_end *end, const struct kup_frame *frame) {
+  unsigned long flags = kup_lock_take(&end->rx_lock);
+  struct kup_frames_in *pool = &end->frames_in;
+  int rc = 0;
+
+  if (frame->generation != end->generation) {
+    rc = -ESTALE;
+  } else if (frame->index >= pool->count || frame->use == 0) {
+    rc = -EINVAL;
+  } else {
+    /* Release: our reads of the buffer are before it. */
+    kup_store_release(&pool->done[frame->index], frame->use, KUP_SITE_FRAME);
+    kup_fence(KUP_SITE_FRAME_PUB); /* as R5 of ring.h */
+    if (kup_load(pool->peer_wait)) end->ops->signal(end);
+  }
+  kup_lock_drop(&end->rx_lock, flags);
+  return rc;
+}

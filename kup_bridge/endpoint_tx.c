@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */
+/*
+ * endpoint_tx.c -- sending half of endpoint.h: post, wait for room, frames.
+ * Built for the kernel and for userspace.
+ */
+#include "kup_bridge/endpoint.h"
+
+int kup_end_init(struct kup_end *end, const struct kup_end_ops *ops) {
+  int rc;
+
+  end->ops = ops;
+  end->spin_max_ns = kup_spin_max();
+  rc = kup_lock_init(&end->tx_lock);
+  if (rc) return rc;
+  rc = kup_lock_init(&end->rx_lock);
+  if (rc) kup_lock_fini(&end->tx_lock);
+  return rc;
+}
+
+void kup_end_fini(struct kup_end *end) {
+  kup_lock_fini(&end->rx_lock);
+  kup_lock_fini(&end->tx_lock);
+}
+
+int64_t kup_deadline(int timeout_ms) {
+  if (timeout_ms < 0) return KUP_FOREVER;
+  return kup_now() + (int64_t)timeout_ms * 1000000;
+}
+
+void kup_end_poison(struct kup_end *end, uint32_t bad, uint64_t pos) {
+  if (kup_load(&end->bad) != KUP_BAD_NONE) return;
+  kup_store(&end->bad, bad);
+  end->bad_pos = pos;
+  kup_store(&end->fatal, 1);
+  kup_store(&end->rx_error, -EBADMSG);
+  kup_store(&end->tx_error, -EBADMSG);
+  end->ops->poisoned(end, bad, pos);
+  end->ops->signal(end);
+  kup_wait_kick(&end->wait);
+}
+
+/*
+ * Remembers where our records start, in memory that the peer cannot write: when
+ * the ring is handed to a new user, a forged tail must not make it read the
+ * middle of a record as a header.
+ */
+static void mark_start(struct kup_end *end, uint64_t pos, uint64_t span) {
+  uint32_t units = end->tx.size / KUP_ALIGN;
+  uint32_t unit = (uint32_t)((pos / KUP_ALIGN) & (units - 1));
+  uint32_t left = (uint32_t)(span / KUP_ALIGN);
+  uint32_t first = unit;
+
+  while (left > 0) {
+    uint32_t bit = unit & 63, n = 64 - bit;
+
+    if (n > left) n = left;
+    end->starts[unit / 64] &= ~((n == 64 ? ~0ull : (1ull << n) - 1) << bit);
+    left -= n;
+    unit = (unit + n) & (units - 1);
+  }
+  end->starts[first / 64] |= 1ull << (first & 63);
+}
+
+static int tx_result(struct kup_end *end, int rc) {
+  switch (rc) {
+    case KUP_RING_OK:
+      return 1;
+    case KUP_RING_NONE:
+      return -EAGAIN;
+    case KUP_RING_TOOBIG:
+      return -EMSGSIZE;
+    default:
+      kup_end_poison(end, end->tx.bad, end->tx.bad_pos);
+      return -EBADMSG;
+  }
+}
+
+/* May anything be sent?  0, or the reason why not.  tx_lock. */
+static int tx_check(struct kup_end *end) {
+  if (kup_unlikely(end->peer_state && kup_load(end->peer_state) != KUP_STATE_READY))
+    end->ops->probe(end);
+  return kup_load(&end->tx_error);
+}
+
+static void commit(struct kup_end *end, uint32_t len, uint16_t type, uint16_t flags, uint32_t id) {
+  uint64_t pos = end->tx.next;
+
+  kup_tx_commit(&end->tx, len, type, flags, id);
+  if (end->starts) mark_start(end, pos, end->tx.next - pos);
+  end->posted++;
+}
+
+/* The record that tells of dropped ones goes first, or nothing goes.  tx_lock. */
+static int post_lost(struct kup_end *end) {
+  kup_data_t *to;
+  int rc = kup_tx_reserve(&end->tx, sizeof(end->lost), &to);
+
+  if (rc != KUP_RING_OK) return tx_result(end, rc);
+  memcpy(to, &end->lost, sizeof(end->lost));
+  commit(end, sizeof(end->lost), KUP_TYPE_LOST, 0, 0);
+  memset(&end->lost, 0, sizeof(end->lost));
+  return 1;
+}
+
+/* Writes one record, unpublished.  1 or -errno.  tx_lock. */
+static int post_one(struct kup_end *end, const struct kup_vec *msg) {
+  kup_data_t *to;
+  int rc;
+
+  if (kup_unlikely(end->lost.records)) {
+    rc = post_lost(end);
+    if (rc < 0) return rc;
+  }
+  rc = kup_tx_reserve(&end->tx, msg->len, &to);
+  if (kup_unlikely(rc != KUP_RING_OK)) return tx_result(end, rc);
+  if (msg->len) memcpy(to, msg->data, msg->len);
+  commit(end, msg->len, msg->type, msg->flags & ~KUP_REC_DISCARD, msg->id);
+  return 1;
+}
+
+static void publish(struct kup_end *end) {
+  if (kup_tx_publish(&end->tx)) {
+    end->signals++;
+    end->ops->signal(end);
+  }
+  kup_store(end->records, end->posted);
+}
+
+/* tx_lock */
+static int post_locked(struct kup_end *end, const struct kup_vec *msgs, int n) {
+  int done = 0, rc = tx_check(end);
+
+  while (!rc && done < n) {
+    int one = post_one(end, &msgs[done]);
+
+    if (one < 0)
+      rc = one;
+    else
+      done++;
+  }
+  publish(end);
+  return done ? done : rc;
+}
+
+int kup_end_post(struct kup_end *end, const struct kup_vec *msgs, int n) {
+  unsigned long flags = kup_lock_take(&end->tx_lock);
+  int rc = post_locked(end, msgs, n);
+
+  kup_lock_drop(&end->tx_lock, flags);
+  return rc;
+}
+
+int kup_end_post_or_drop(struct kup_end *end, const struct kup_vec *msg) {
+  unsigned long flags = kup_lock_take(&end->tx_lock);
+  int rc = post_locked(end, msg, 1);
+
+  if (rc == -EAGAIN) {
+    if (!end->lost.records++) end->lost.first_seq = end->tx.seq;
+    end->lost.last_seq = end->tx.seq++;
+    end->lost.bytes += msg->len;
+    end->dropped_records++;
+    end->dropped_bytes += msg->len;
+    if (end->dropped) {
+      kup_store(&end->dropped[0], end->dropped_records);
+      kup_store(&end->dropped[1], end->dropped_bytes);
+    }
+  }
+  kup_lock_drop(&end->tx_lock, flags);
+  return rc;
+}
+
+int kup_end_post_wait(struct kup_end *end, const struct kup_vec *msgs, int n, int64_t deadline) {
+  int done = 0;
+
+  for (;;) {
+    uint64_t epoch = kup_wait_epoch(&end->wait);
+    unsigned long flags = kup_lock_take(&end->tx_lock);
+    int rc = post_locked(end, msgs + done, n - done);
+
+    if (rc > 0) done += rc;
+    if (done < n && (rc > 0 || rc == -EAGAIN)) {
+      uint32_t len = end->lost.records ? sizeof(end->lost) : msgs[done].len;
+
+      rc = tx_result(end, kup_tx_arm(&end->tx, len));
+      if (rc == -EAGAIN) {
+        end->ops->probe(end);
+        if (kup_load(&end->tx_error)) rc = kup_load(&end->tx_error);
+      }
+    }
+    kup_lock_drop(&end->tx_lock, flags);
+    if (done == n) return done;
+    if (rc == -EAGAIN) {
+      rc = deadline == 0 ? -EAGAIN : kup_wait_sleep(&end->wait, epoch, deadline);
+      if (rc == 0) continue;
+    } else if (rc > 0) {
+      continue;
+    }
+    return done ? done : rc;
+  }
+}
+
+int kup_end_reserve(struct kup_end *end, uint32_t len, void **payload, unsigned long *flags) {
+  kup_data_t *to = NULL;
+  int rc;
+
+  *flags = kup_lock_take(&end->tx_lock);
+  rc = tx_check(end);
+  if (!rc) rc = tx_result(end, kup_tx_reserve(&end->tx, len, &to));
+  if (rc < 0) {
+    kup_lock_drop(&end->tx_lock, *flags);
+    return rc;
+  }
+  *payload = to;
+  return 0;
+}
+
+void kup_end_commit(struct kup_end *end, int64_t len, uint16_t type, uint16_t rec_flags,
+                    uint32_t id, unsigned long flags) {
+  if (len >= 0) {
+    commit(end, (uint32_t)len, type, rec_flags & ~KUP_REC_DISCARD, id);
+    publish(end);
+  }
+  kup_lock_drop(&end->tx_lock, flags);
+}
+
+int kup_end_reply(struct kup_end *end, const struct kup_msg *request, int error, const void *data,
+                  uint32_t len) {
+  struct kup_vec reply;
+
+  if (!(request->flags & KUP_REC_REQUEST)) return -EINVAL;
+  reply.data = data;
+  reply.len = len;
+  reply.type = request->type;
+  reply.flags = KUP_REC_REPLY | (error ? KUP_REC_ERROR : 0);
+  reply.id = request->id;
+  return kup_end_post(end, &reply, 1) == 1 ? 0 : -EAGAIN;
+}
+
+/* ---- frames ------------------------------------------------------------------ */
+
+/* The index of a buffer that nobody uses, or -1.  tx_lock. */
+static int find_frame(struct kup_frames_out *pool) {
+  uint32_t i;
+
+  for (i = 0; i < pool->count; i++) {
+    /* Acquire: the peer's reads of the buffer are before its hand-back. */
+    if (pool->state[i] == KUP_FRAME_SENT &&
+        kup_load_acquire(&pool->done[i], KUP_SITE_FRAME) == pool->use[i])
+      pool->state[i] = KUP_FRAME_FREE;
+    if (pool->state[i] == KUP_FRAME_FREE) return (int)i;
+  }
+  return -1;
+}
+
+int kup_end_frame_get(struct kup_end *end, struct kup_frame *frame, int64_t deadline) {
+  struct kup_frames_out *pool = &end->frames_out;
+
+  for (;;) {
+    uint64_t epoch = kup_wait_epoch(&end->wait);
+    unsigned long flags = kup_lock_take(&end->tx_lock);
+    int rc = pool->count ? tx_check(end) : -EINVAL;
+    int i = -1;
+
+    if (!rc) {
+      i = find_frame(pool);
+      if (i < 0) {
+        kup_store(pool->wait_word, 1u);
+        kup_fence(KUP_SITE_FRAME_ARM); /* as R5 of ring.h */
+        i = find_frame(pool);
+      }
+      if (i >= 0) {
+        kup_store(pool->wait_word, 0u);
+        pool->state[i] = KUP_FRAME_MINE;
+        memset(frame, 0, sizeof(*frame));
+        frame->data = pool->base + (size_t)i * pool->size;
+        frame->size = pool->size;
+        frame->index = (uint32_t)i;
+        frame->generation = end->generation;
+      } else {
+        end->ops->probe(end);
+        rc = kup_load(&end->tx_error);
+      }
+    }
+    kup_lock_drop(&end->tx_lock, flags);
+    if (rc) return rc;
+    if (i >= 0) return 0;
+    rc = deadline == 0 ? -EAGAIN : kup_wait_sleep(&end->wait, epoch, deadline);
+    if (rc) return rc;
+  }
+}
+
+/* 0 if the caller may dispose of the frame.  tx_lock. */
+static int frame_check(struct kup_end *end, const struct kup_frame *frame) {
+  if (frame->generation != end->generation) return -ESTALE;
+  if (frame->index >= end->frames_out.count ||
+      end->frames_out.state[frame->index] != KUP_FRAME_MINE)
+    return -EINVAL;
+  return 0;
+}
+
+int kup_end_frame_send(struct kup_end *end, const struct kup_frame *frame, uint16_t type,
+                       uint64_t len, uint64_t cookie) {
+  struct kup_frame_desc desc;
+  struct kup_vec msg = {&desc, sizeof(desc), type, KUP_REC_FRAME, 0};
+  unsigned long flags = kup_lock_take(&end->tx_lock);
+  int rc = frame_check(end, frame);
+
+  if (!rc && len > end->frames_out.size) rc = -EMSGSIZE;
+  if (!rc) {
+    uint32_t use = end->frames_out.use[frame->index] + 1;
+
+    if (use == 0) use = 1;
+    desc.index = frame->index;
+    desc.use = use;
+    desc.len = len;
+    desc.cookie = cookie;
+    end->frames_out.use[frame->index] = use;
+    end->frames_out.state[frame->index] = KUP_FRAME_SENT;
+    rc = post_locked(end, &msg, 1);
+    if (rc < 0) /* still the caller's */
+      end->frames_out.state[frame->index] = KUP_FRAME_MINE;
+  }
+  kup_lock_drop(&end->tx_lock, flags);
+  return rc < 0 ? rc : 0;
+}
+
+int kup_end_frame_drop(struct kup_end *end, const struct kup_frame *frame) {
+  unsigned long flags = kup_lock_take(&end->tx_lock);
+  int rc = frame_check(end, frame);
+
+  if (!rc) end->frames_out.state[frame->index] = KUP_FRAME_FREE;
+  kup_lock_drop(&end->tx_lock, flags);
+  return rc;
+}

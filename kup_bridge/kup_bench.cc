@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// kup_bench.cc -- what a channel costs, beside a pipe and a SOCK_SEQPACKET pair in
+// the same run.  Two processes pinned to two CPUs: the device (producer) on CPU 1,
+// the user (consumer) on CPU 0; 64-byte messages with all hostile-peer checks on.
+//
+// Ratios carry over between machines, absolute numbers do not; a cross-CPU wake of
+// an idle virtual CPU costs 25-40 us here whatever the transport.  Medians of
+// several runs.  Not a test: tagged manual.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kup_bridge/kup.h"
+#include "kup_bridge/kupdev.h"
+
+namespace {
+
+constexpr uint32_t kSize = 64;
+constexpr int kBatch = 64;
+constexpr uint64_t kFrame = 4 << 20;
+
+int64_t Now() {
+  timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+}
+
+void Pin(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  (void)sched_setaffinity(0, sizeof set, &set);  // on one CPU the numbers say so
+}
+
+// A child must not start on the CPU on which its parent is going to spin.
+pid_t ForkOn1() {
+  fflush(stdout);
+  Pin(1);
+  return fork();
+}
+
+[[noreturn]] void Die(const char* what, int rc) {
+  fprintf(stderr, "%s: %s (%s)\n", what, strerror(-rc), kup_error_text());
+  exit(1);
+}
+
+double Median(std::vector<double> v) {
+  std::sort(v.begin(), v.end());
+  return v[v.size() / 2];
+}
+
+/* ---- peers ---------------------------------------------------------------------- */
+
+// Nanoseconds per message through a pair of descriptors.
+double DescriptorPair(bool seqpacket, long n) {
+  int fds[2];
+  if (seqpacket) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds) != 0) Die("socketpair", -errno);
+    const int size = 1 << 20;
+    (void)setsockopt(fds[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
+  } else {
+    if (pipe(fds) != 0) Die("pipe", -errno);
+    (void)fcntl(fds[1], F_SETPIPE_SZ, 1 << 20);
+  }
+  const pid_t pid = ForkOn1();
+  if (pid == 0) {
+    char message[kSize] = {};
+    for (long i = 0; i < n; ++i) {
+      memcpy(message, &i, sizeof i);
+      if (write(fds[1], message, kSize) != kSize) _exit(1);
+    }
+    _exit(0);
+  }
+  Pin(0);
+  char message[kSize];
+  if (read(fds[0], message, kSize) != kSize) Die("read", -errno);
+  const int64_t start = Now();
+  for (long i = 1; i < n; ++i) {
+    if (read(fds[0], message, kSize) != kSize) Die("read", -errno);
+  }
+  const double ns = static_cast<double>(Now() - start) / static_cast<double>(n - 1);
+  int status;
+  waitpid(pid, &status, 0);
+  close(fds[0]);
+  close(fds[1]);
+  return ns;
+}
+
+// A ring of fixed slots with two positions, nothing checked, nobody sleeps: what
+// the machine's memory allows.  Nanoseconds per message; `p50_ns`: one way, paced.
+struct BareRing {
+  struct Slot {
+    alignas(128) char bytes[kSize];
+  };
+  static constexpr uint64_t kSlots = 8192;
+  alignas(128) uint64_t head;
+  alignas(128) uint64_t tail;
+  alignas(128) Slot slots[kSlots];
+};
+
+double RunBare(long n, long paced, double* p50_ns) {
+  auto* ring = static_cast<BareRing*>(
+      mmap(nullptr, sizeof(BareRing), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  if (ring == MAP_FAILED) Die("mmap", -errno);
+  const pid_t pid = ForkOn1();
+  if (pid == 0) {
+    uint64_t tail = 0;
+    int64_t next = 0;
+    for (uint64_t i = 0; i < static_cast<uint64_t>(n + paced); ++i) {
+      while (i - tail == BareRing::kSlots) tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+      int64_t value = static_cast<int64_t>(i);
+      if (i >= static_cast<uint64_t>(n)) {
+        if (next == 0) next = Now() + 1000000;
+        while ((value = Now()) < next) {
+        }
+        next += 20000;
+      }
+      memcpy(ring->slots[i % BareRing::kSlots].bytes, &value, sizeof value);
+      __atomic_store_n(&ring->head, i + 1, __ATOMIC_RELEASE);
+    }
+    _exit(0);
+  }
+  Pin(0);
+  std::vector<double> ns;
+  const int64_t start = Now();
+  double per_message = 0;
+  uint64_t head = 0;
+  for (uint64_t i = 0; i < static_cast<uint64_t>(n + paced); ++i) {
+    while (i == head) head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+    char message[kSize];
+    memcpy(message, ring->slots[i % BareRing::kSlots].bytes, kSize);
+    int64_t value;
+    memcpy(&value, message, sizeof value);
+    if (i >= static_cast<uint64_t>(n)) ns.push_back(static_cast<double>(Now() - value));
+    __atomic_store_n(&ring->tail, i + 1, __ATOMIC_RELEASE);
+    if (i + 1 == static_cast<uint64_t>(n)) {
+      per_message = static_cast<double>(Now() - start) / static_cast<double>(n);
+    }
+  }
+  int status;
+  waitpid(pid, &status, 0);
+  munmap(ring, sizeof(BareRing));
+  *p50_ns = Median(ns);
+  return per_message;
+}
+
+/* ---- our channel ------------------------------------------------------------------ */
+
+// Runs `device` in another process; `user` here.
+void Pair(const kupdev_opts& opts, const std::function<void(kupdev_softc*)>& device,
+          const std::function<void(kup_chan*)>& user) {
+  static int n = 0;
+  const std::string name = "sim:bench-" + std::to_string(getpid()) + "-" + std::to_string(++n);
+  int ready[2];
+  if (pipe(ready) != 0) Die("pipe", -errno);
+  const pid_t pid = ForkOn1();
+  if (pid == 0) {
+    kupdev_softc* sc;
+    if (const int rc = kupdev_open(name.c_str(), &opts, &sc); rc != 0) Die("device", rc);
+    if (write(ready[1], "x", 1) != 1) _exit(1);
+    if (kupdev_wait_channel(sc) < 0) _exit(1);
+    device(sc);
+    // Stays until the user has all of it and hangs up.
+    kupdev_event event;
+    while (kupdev_wait_event(sc, &event, -1) == 0 && event.kind != KUPDEV_DETACHED) {
+    }
+    _exit(0);
+  }
+  Pin(0);
+  char byte;
+  if (read(ready[0], &byte, 1) != 1) Die("device", -EPIPE);
+  close(ready[0]);
+  close(ready[1]);
+  kup_dev* dev;
+  kup_chan* ch;
+  int rc = kup_open(name.c_str(), &dev);
+  if (rc != 0 || (rc = kup_attach(dev, 0, 10000, &ch)) != 0) Die("user", rc);
+  user(ch);
+  kup_close(dev);
+  int status;
+  waitpid(pid, &status, 0);
+}
+
+struct Flood {
+  double ns = 0;
+  double calls_per_message = 0;  // wake-ups and sleeps of either side, as system calls
+  double wakeups_per_message = 0;
+};
+
+struct Tail {  // of the last message
+  uint64_t signals, sleeps;
+};
+
+// `poll`: neither side ever sleeps.  `batch`: messages per publish.
+Flood RunFlood(bool poll, int batch, long n) {
+  Flood out;
+  kupdev_opts opts = {};
+  opts.d2u_size = 1 << 20;
+  Pair(
+      opts,
+      [&](kupdev_softc* sc) {
+        char text[kBatch][kSize] = {};
+        kup_vec msgs[kBatch];
+        for (int i = 0; i < kBatch; ++i) msgs[i] = {text[i], kSize, 1, 0, 0};
+        for (long sent = 0; sent < n;) {
+          const int want = static_cast<int>(std::min<long>(batch, n - sent));
+          for (int i = 0; i < want; ++i) {
+            const long value = sent + i;
+            memcpy(text[i], &value, sizeof value);
+          }
+          int rc = kupdev_post_batch(sc, 0, msgs, want);
+          if (rc == -EAGAIN && !poll) {
+            rc = kupdev_post_wait(sc, 0, &msgs[0], -1) == 0 ? 1 : -EIO;
+          }
+          if (rc > 0) sent += rc;
+          if (rc < 0 && rc != -EAGAIN) Die("post", rc);
+        }
+        kupdev_stats stats;
+        kupdev_get_stats(sc, 0, &stats);
+        const Tail tail = {stats.signals, stats.sleeps};
+        const kup_vec last = {&tail, sizeof tail, 2, 0, 0};
+        if (const int rc = kupdev_post_wait(sc, 0, &last, -1); rc != 0) Die("last", rc);
+      },
+      [&](kup_chan* ch) {
+        kup_msg msgs[kBatch];
+        long expected = 0;
+        int64_t start = 0;
+        Tail tail = {};
+        for (bool end = false; !end;) {
+          int got = poll ? kup_poll(ch, msgs, kBatch) : kup_receive_batch(ch, msgs, kBatch, -1);
+          if (got < 0) Die("receive", got);
+          if (start == 0 && got > 0) start = Now();
+          for (int i = 0; i < got; ++i) {
+            if (msgs[i].type == 2) {
+              memcpy(&tail, msgs[i].data, sizeof tail);
+              end = true;
+              continue;
+            }
+            long value;
+            memcpy(&value, msgs[i].data, sizeof value);
+            if (value != expected++) Die("order", -EIO);
+          }
+          if (got > 0) kup_release(ch, msgs, got);
+        }
+        out.ns = static_cast<double>(Now() - start) / static_cast<double>(n);
+        kup_stats stats;
+        kup_get_stats(ch, &stats);
+        const double count = static_cast<double>(n);
+        out.wakeups_per_message = static_cast<double>(tail.signals) / count;
+        // A wake-up is a write; a sleep is a ppoll and a read.
+        out.calls_per_message =
+            static_cast<double>(tail.signals + stats.signals + 2 * (tail.sleeps + stats.sleeps)) /
+            count;
+      });
+  return out;
+}
+
+struct Latency {
+  double p50, p90, p99;
+};
+
+Latency RunLatency(bool poll, long n, int64_t period_ns) {
+  Latency out = {};
+  Pair(
+      {},
+      [&](kupdev_softc* sc) {
+        char text[kSize] = {};
+        int64_t next = Now() + 1000000;
+        for (long i = 0; i < n; ++i, next += period_ns) {
+          int64_t now;
+          while ((now = Now()) < next) {
+          }
+          memcpy(text, &now, sizeof now);
+          if (const int rc = kupdev_post(sc, 0, 1, text, kSize); rc != 0) Die("post", rc);
+        }
+      },
+      [&](kup_chan* ch) {
+        std::vector<double> ns;
+        while (ns.size() < static_cast<size_t>(n)) {
+          kup_msg msg;
+          const int got = poll ? kup_poll(ch, &msg, 1) : kup_receive(ch, &msg, -1) + 1;
+          if (got <= 0) continue;
+          int64_t sent;
+          memcpy(&sent, msg.data, sizeof sent);
+          ns.push_back(static_cast<double>(Now() - sent));
+          kup_release(ch, &msg, 1);
+        }
+        std::sort(ns.begin(), ns.end());
+        const size_t last = ns.size() - 1;
+        out = {ns[last / 2], ns[last * 9 / 10], ns[last * 99 / 100]};
+      });
+  return out;
+}
+
+// GB/s of frames that are written once and read once.
+double RunFrames(long n) {
+  double gb = 0;
+  kupdev_opts opts = {};
+  opts.n_frames_d2u = 4;
+  opts.frame_size = kFrame;
+  Pair(
+      opts,
+      [&](kupdev_softc* sc) {
+        for (long i = 0; i < n; ++i) {
+          kup_frame frame;
+          if (const int rc = kupdev_frame_get(sc, 0, &frame, -1); rc != 0) Die("frame", rc);
+          memset(frame.data, static_cast<int>(i), kFrame);
+          if (const int rc = kupdev_frame_send(sc, 0, &frame, 1, kFrame, 0); rc != 0) {
+            Die("frame", rc);
+          }
+        }
+      },
+      [&](kup_chan* ch) {
+        uint64_t sum = 0;
+        int64_t start = 0;
+        constexpr long kWarm = 8;  // the pool's pages are touched for the first time
+        for (long i = 0; i < n; ++i) {
+          if (i == kWarm) start = Now();
+          kup_msg msg;
+          kup_frame frame;
+          if (const int rc = kup_receive(ch, &msg, -1); rc != 0) Die("receive", rc);
+          if (const int rc = kup_frame_open(ch, &msg, &frame); rc != 0) Die("open", rc);
+          const auto* words = static_cast<const uint64_t*>(frame.data);
+          for (uint64_t w = 0; w < kFrame / 8; w += 4) {
+            sum += words[w] ^ words[w + 1] ^ words[w + 2] ^ words[w + 3];
+          }
+          kup_release(ch, &msg, 1);
+          kup_frame_return(ch, &frame);
+        }
+        gb = static_cast<double>((n - kWarm) * kFrame) / static_cast<double>(Now() - start);
+        if (sum == 1) printf(" ");  // keeps the reads
+      });
+  return gb;
+}
+
+double RunParameter(long n) {
+  double ns = 0;
+  Pair(
+      {}, [](kupdev_softc*) {},
+      [&](kup_chan* ch) {
+        const int64_t start = Now();
+        for (long i = 0; i < n; ++i) kup_param_set(ch, 3, static_cast<uint64_t>(i));
+        ns = static_cast<double>(Now() - start) / static_cast<double>(n);
+      });
+  return ns;
+}
+
+Flood Best(int runs, const std::function<Flood()>& run) {
+  std::vector<Flood> all;
+  for (int i = 0; i < runs; ++i) all.push_back(run());
+  std::sort(all.begin(), all.end(), [](const Flood& a, const Flood& b) { return a.ns < b.ns; });
+  return all[all.size() / 2];
+}
+
+void Print(const char* what, double ns, double pipe_ns, double seq_ns, const char* bar) {
+  printf("%-44s %8.2f M/s %7.1f ns   %5.1fx pipe %5.1fx seqpacket   %s\n", what, 1e3 / ns, ns,
+         pipe_ns / ns, seq_ns / ns, bar);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int runs = argc > 1 ? atoi(argv[1]) : 5;
+  std::vector<double> pipe_ns, seq_ns;
+  for (int i = 0; i < runs; ++i) {
+    pipe_ns.push_back(DescriptorPair(false, 500000));
+    seq_ns.push_back(DescriptorPair(true, 300000));
+  }
+  double bare_p50 = 0;
+  std::vector<double> bare_ns;
+  for (int i = 0; i < runs; ++i) bare_ns.push_back(RunBare(2000000, 5000, &bare_p50));
+  const double pipe = Median(pipe_ns), seq = Median(seq_ns);
+  double load;
+  if (getloadavg(&load, 1) != 1) load = -1;
+  printf("64-byte messages, two processes, medians of %d runs, load %.1f\n", runs, load);
+  Print("pipe, blocking", pipe, pipe, seq, "");
+  Print("SOCK_SEQPACKET pair, blocking", seq, pipe, seq, "");
+  Print("bare ring, polling, no checks", Median(bare_ns), pipe, seq, "");
+  const Flood b1 = Best(runs, [] { return RunFlood(false, 1, 2000000); });
+  Print("kup, blocking, publish each", b1.ns, pipe, seq, "bar: 4x pipe, 8x seqpacket");
+  const Flood b64 = Best(runs, [] { return RunFlood(false, kBatch, 4000000); });
+  Print("kup, blocking, publish 64", b64.ns, pipe, seq, "bar: 4x pipe, 8x seqpacket");
+  const Flood p1 = Best(runs, [] { return RunFlood(true, 1, 4000000); });
+  Print("kup, polling, publish each", p1.ns, pipe, seq, "bar: 30 M/s");
+  const Flood p64 = Best(runs, [] { return RunFlood(true, kBatch, 8000000); });
+  Print("kup, polling, publish 64", p64.ns, pipe, seq, "bar: 30 M/s");
+  printf("system calls per message: blocking %.5f, polling %.5f   bar: 0 while both are busy\n",
+         b1.calls_per_message, p1.calls_per_message);
+  printf("wake-ups per message under flood: %.5f   bar: 1/64 = 0.01563\n", b1.wakeups_per_message);
+  const Latency l = RunLatency(true, 20000, 20000);
+  printf(
+      "one way, polling: p50 %.0f ns p90 %.0f ns p99 %.0f ns   bar: p50 400 ns   (bare ring "
+      "%.0f)\n",
+      l.p50, l.p90, l.p99, bare_p50);
+  const Latency s = RunLatency(false, 5000, 200000);
+  printf("one way, sleeping: p50 %.1f us p90 %.1f us p99 %.1f us\n", s.p50 / 1e3, s.p90 / 1e3,
+         s.p99 / 1e3);
+  std::vector<double> gb;
+  for (int i = 0; i < runs; ++i) gb.push_back(RunFrames(400));
+  printf("frames of 4 MiB, written once, read once: %.1f GB/s   bar: 5\n", Median(gb));
+  printf("control word update: %.1f ns   bar: 20\n", RunParameter(20000000));
+  return 0;
+}

@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// kup_life_test.cc -- control page, frames, observers; users that come and go;
+// shutdown, revocation, poison.  Both ends in this process, as in kup_test.cc.
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "kup_bridge/channel.h"
+#include "kup_bridge/kup.h"
+#include "kup_bridge/kupdev.h"
+
+namespace {
+
+class KupLife : public ::testing::Test {
+ protected:
+  void Start(const kupdev_opts& opts = {}) {
+    static int n = 0;
+    name_ = "fake:kup_life" + std::to_string(++n);
+    ASSERT_EQ(kupdev_open(name_.c_str(), &opts, &sc_), 0);
+    ASSERT_EQ(kup_open(name_.c_str(), &dev_), 0) << kup_error_text();
+    ASSERT_EQ(kup_attach(dev_, 0, 0, &ch_), 0) << kup_error_text();
+  }
+  void TearDown() override {
+    kup_close(dev_);
+    if (sc_ != nullptr) kupdev_unload(sc_);
+  }
+  uint32_t AwaitEvent(uint32_t kind) {
+    kupdev_event event;
+    do {
+      EXPECT_EQ(kupdev_wait_event(sc_, &event, -1), 0);
+    } while (event.kind != kind);
+    return event.bad;
+  }
+  void Reattach() {
+    kup_detach(ch_);
+    AwaitEvent(KUPDEV_DETACHED);
+    ASSERT_EQ(kup_attach(dev_, 0, 0, &ch_), 0) << kup_error_text();
+  }
+  std::string Receive(uint16_t* flags = nullptr, int timeout_ms = 0) {
+    kup_msg msg;
+    if (const int rc = kup_receive(ch_, &msg, timeout_ms); rc != 0) return strerrorname_np(-rc);
+    std::string text(static_cast<const char*>(msg.data), msg.len);
+    if (flags != nullptr) *flags = msg.flags;
+    EXPECT_EQ(kup_release(ch_, &msg, 1), 0);
+    return text;
+  }
+  std::string Take(int timeout_ms = 0) {
+    kup_msg msg;
+    if (const int rc = kupdev_take(sc_, 0, &msg, timeout_ms); rc != 0) return strerrorname_np(-rc);
+    std::string text(static_cast<const char*>(msg.data), msg.len);
+    EXPECT_EQ(kupdev_give_back(sc_, 0, &msg, 1), 0);
+    return text;
+  }
+  int Post(const std::string& t) {
+    return kupdev_post(sc_, 0, 1, t.data(), static_cast<uint32_t>(t.size()));
+  }
+  int Send(const std::string& t) {
+    return kup_send(ch_, 1, t.data(), static_cast<uint32_t>(t.size()), 0);
+  }
+
+  std::string name_;
+  kupdev_softc* sc_ = nullptr;
+  kup_dev* dev_ = nullptr;
+  kup_chan* ch_ = nullptr;
+};
+
+/* ---- control page ---------------------------------------------------------------- */
+
+TEST_F(KupLife, ParametersReachTheDeviceWithoutAMessage) {
+  kupdev_opts opts = {};
+  opts.n_params = 100;
+  Start(opts);
+  EXPECT_EQ(kup_param_set(ch_, 99, 0x0123456789abcdefu), 0);
+  EXPECT_EQ(kupdev_param(sc_, 0, 99), 0x0123456789abcdefu);
+  EXPECT_EQ(kup_param_get(ch_, 99), 0x0123456789abcdefu);
+  EXPECT_EQ(kup_param_set(ch_, 100, 1), -EINVAL);
+  EXPECT_EQ(kupdev_param(sc_, 0, 100), 0u);
+}
+
+// Goal: a reader never sees half an update.  Method: all counters of a group are
+// equal in every update; a writer updates without a pause.
+TEST_F(KupLife, CountersAreNeverTorn) {
+  kupdev_opts opts = {};
+  opts.n_groups = 3;
+  Start(opts);
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    for (uint64_t i = 0; !stop.load(); ++i) {
+      const std::vector<uint64_t> values(KUP_COUNTERS_PER_GROUP, i);
+      ASSERT_EQ(kupdev_counters_set(sc_, 0, 2, values.data(), KUP_COUNTERS_PER_GROUP), 0);
+    }
+  });
+  int good = 0;
+  while (good < 20000) {
+    uint64_t values[KUP_COUNTERS_PER_GROUP];
+    const int rc = kup_counters_get(ch_, 2, values, KUP_COUNTERS_PER_GROUP);
+    if (rc == -EAGAIN) continue;
+    ASSERT_EQ(rc, 0);
+    for (uint64_t value : values) ASSERT_EQ(value, values[0]);
+    ++good;
+  }
+  stop = true;
+  writer.join();
+  uint64_t value;
+  EXPECT_EQ(kup_counters_get(ch_, 3, &value, 1), -EINVAL);
+  EXPECT_EQ(kup_counters_get(ch_, 0, &value, 16), -EINVAL);
+  EXPECT_EQ(kupdev_counters_set(sc_, 0, 0, &value, 16), -EINVAL);
+}
+
+// A device that holds the sequence odd for ever must not hang its reader.
+TEST_F(KupLife, CountersThatNeverStandStillAreGivenUp) {
+  kup_counters group = {};
+  group.seq = 7;
+  uint64_t value;
+  EXPECT_EQ(uwq::kup::ReadCounters(&group, &value, 1), -EAGAIN);
+}
+
+/* ---- frames ----------------------------------------------------------------------- */
+
+kupdev_opts FrameOpts() {
+  kupdev_opts opts = {};
+  opts.n_frames_d2u = 2;
+  opts.n_frames_u2d = 2;
+  opts.frame_size = 64 * 1024;
+  return opts;
+}
+
+TEST_F(KupLife, FramesMoveWithoutACopyBothWays) {
+  Start(FrameOpts());
+  kup_frame out;
+  ASSERT_EQ(kupdev_frame_get(sc_, 0, &out, 0), 0);
+  memset(out.data, 0x5a, out.size);
+  ASSERT_EQ(kupdev_frame_send(sc_, 0, &out, 7, out.size, 1234), 0);
+  kup_msg msg;
+  ASSERT_EQ(kup_receive(ch_, &msg, -1), 0);
+  EXPECT_EQ(msg.type, 7);
+  kup_frame in;
+  ASSERT_EQ(kup_frame_open(ch_, &msg, &in), 0);
+  EXPECT_EQ(in.len, 64u * 1024);
+  EXPECT_EQ(in.cookie, 1234u);
+  EXPECT_EQ(static_cast<uint8_t*>(in.data)[in.len - 1], 0x5a);
+  EXPECT_EQ(kup_release(ch_, &msg, 1), 0);
+  EXPECT_EQ(kup_frame_return(ch_, &in), 0);
+
+  ASSERT_EQ(kup_frame_get(ch_, &out, 0), 0);
+  memset(out.data, 0x33, out.size);
+  ASSERT_EQ(kup_frame_send(ch_, &out, 8, 100, 0), 0);
+  ASSERT_EQ(kupdev_take(sc_, 0, &msg, -1), 0);
+  ASSERT_EQ(kupdev_frame_open(sc_, 0, &msg, &in), 0);
+  EXPECT_EQ(in.len, 100u);
+  EXPECT_EQ(static_cast<uint8_t*>(in.data)[99], 0x33);
+  EXPECT_EQ(kupdev_frame_return(sc_, 0, &in), 0);
+  EXPECT_EQ(kupdev_give_back(sc_, 0, &msg, 1), 0);
+}
+
+TEST_F(KupLife, FramePoolRunsOutAndComesBack) {
+  Start(FrameOpts());
+  kup_frame a, b, c;
+  ASSERT_EQ(kupdev_frame_get(sc_, 0, &a, 0), 0);
+  ASSERT_EQ(kupdev_frame_get(sc_, 0, &b, 0), 0);
+  EXPECT_NE(a.index, b.index);
+  EXPECT_EQ(kupdev_frame_get(sc_, 0, &c, 0), -EAGAIN);
+  EXPECT_EQ(kupdev_frame_get(sc_, 0, &c, 5), -ETIMEDOUT);
+  EXPECT_EQ(kupdev_frame_send(sc_, 0, &a, 7, a.size + 1, 0), -EMSGSIZE);
+  ASSERT_EQ(kupdev_frame_drop(sc_, 0, &b), 0);
+  EXPECT_EQ(kupdev_frame_drop(sc_, 0, &b), -EINVAL) << "twice";
+  ASSERT_EQ(kupdev_frame_get(sc_, 0, &b, 0), 0);
+  ASSERT_EQ(kupdev_frame_send(sc_, 0, &a, 7, 1, 0), 0);
+  std::thread waiter([&] { ASSERT_EQ(kupdev_frame_get(sc_, 0, &c, -1), 0); });
+  kup_msg msg;
+  kup_frame in;
+  ASSERT_EQ(kup_receive(ch_, &msg, -1), 0);
+  ASSERT_EQ(kup_frame_open(ch_, &msg, &in), 0);
+  EXPECT_EQ(kup_release(ch_, &msg, 1), 0);
+  ASSERT_EQ(kup_frame_return(ch_, &in), 0);
+  waiter.join();
+  EXPECT_EQ(c.index, a.index);
+}
+
+TEST_F(KupLife, ForgedFrameDescriptorsPoison) {
+  const kup_frame_desc kBad[] = {
+      {2, 1, 1, 0}, {0xffffffffu, 1, 1, 0}, {0, 1, 64 * 1024 + 1, 0}, {0, 0, 1, 0}};
+  for (const kup_frame_desc& desc : kBad) {
+    Start(FrameOpts());
+    const kup_vec msg = {&desc, sizeof desc, 7, KUP_REC_FRAME, 0};
+    ASSERT_EQ(kup_send_batch(ch_, &msg, 1, 0), 1);
+    kup_msg got;
+    kup_frame frame;
+    ASSERT_EQ(kupdev_take(sc_, 0, &got, -1), 0);
+    EXPECT_EQ(kupdev_frame_open(sc_, 0, &got, &frame), -EBADMSG);
+    EXPECT_EQ(AwaitEvent(KUPDEV_POISONED), uint32_t{KUP_BAD_FRAME});
+    EXPECT_EQ(Receive(nullptr, -1), "EBADMSG") << "the user is told";
+    TearDown();
+    sc_ = nullptr;
+    dev_ = nullptr;
+  }
+}
+
+TEST_F(KupLife, FramesOfAnEarlierUserAreStale) {
+  Start(FrameOpts());
+  kup_frame frame;
+  ASSERT_EQ(kupdev_frame_get(sc_, 0, &frame, 0), 0);
+  Reattach();
+  EXPECT_EQ(kupdev_frame_send(sc_, 0, &frame, 7, 1, 0), -ESTALE);
+}
+
+/* ---- users come and go ---------------------------------------------------------------- */
+
+// Goal: what one user did not release goes to the next, marked; what it released
+// does not ("nothing acknowledged is lost or seen twice").
+TEST_F(KupLife, UnreleasedMessagesGoToTheNextUser) {
+  Start();
+  ASSERT_EQ(Post("one"), 0);
+  ASSERT_EQ(Post("two"), 0);
+  ASSERT_EQ(Post("three"), 0);
+  uint16_t flags;
+  EXPECT_EQ(Receive(&flags), "one");
+  EXPECT_EQ(flags & KUP_REC_REDELIVERED, 0);
+  kup_msg held;
+  ASSERT_EQ(kup_receive(ch_, &held, 0), 0);  // "two" was seen, but not released
+  Reattach();
+  EXPECT_EQ(Receive(&flags), "two");
+  EXPECT_NE(flags & KUP_REC_REDELIVERED, 0);
+  EXPECT_EQ(Receive(&flags), "three");
+  EXPECT_EQ(Receive(), "EAGAIN");
+  kup_stats stats;
+  kup_get_stats(ch_, &stats);
+  EXPECT_EQ(stats.generation, 3u) << "one at creation, one per user";
+  EXPECT_EQ(stats.lost, 0u);
+}
+
+TEST_F(KupLife, WhatADepartedUserSentIsStillTaken) {
+  Start();
+  ASSERT_EQ(Send("first"), 0);
+  ASSERT_EQ(Send("second"), 0);
+  kup_detach(ch_);
+  AwaitEvent(KUPDEV_DETACHED);
+  EXPECT_EQ(Take(), "first");
+  ASSERT_EQ(kup_attach(dev_, 0, 0, &ch_), 0);
+  ASSERT_EQ(Send("third"), 0);
+  EXPECT_EQ(Take(), "second");
+  EXPECT_EQ(Take(), "third");
+  EXPECT_EQ(Take(), "EAGAIN");
+  kupdev_stats stats;
+  ASSERT_EQ(kupdev_get_stats(sc_, 0, &stats), 0);
+  EXPECT_EQ(stats.lost_in, 0u);
+}
+
+TEST_F(KupLife, DeviceLearnsThatTheUserIsGone) {
+  Start();
+  ASSERT_EQ(Send("last words"), 0);
+  kup_detach(ch_);
+  EXPECT_EQ(Take(-1), "last words");
+  EXPECT_EQ(Take(-1), "EPIPE");
+  EXPECT_EQ(kupdev_call(sc_, 0, 1, "q", 1, nullptr, 0, -1), -EPIPE);
+  EXPECT_EQ(Post("for the next"), 0);
+  ASSERT_EQ(kup_attach(dev_, 0, 1000, &ch_), 0);
+}
+
+TEST_F(KupLife, MessagesHeldAcrossGenerationsStayValid) {
+  Start();
+  ASSERT_EQ(Send("held"), 0);
+  kup_msg held;
+  ASSERT_EQ(kupdev_take(sc_, 0, &held, -1), 0);
+  Reattach();
+  Reattach();
+  EXPECT_EQ(std::string(static_cast<const char*>(held.data), held.len), "held");
+  EXPECT_EQ(kupdev_give_back(sc_, 0, &held, 1), 0);
+  EXPECT_EQ(kupdev_give_back(sc_, 0, &held, 1), -EINVAL) << "twice";
+}
+
+TEST_F(KupLife, ReplyToAnEarlierUserIsStale) {
+  Start();
+  ASSERT_EQ(kup_request(ch_, 1, 5, "q", 1), 0);
+  kup_msg request;
+  ASSERT_EQ(kupdev_take(sc_, 0, &request, -1), 0);
+  Reattach();
+  EXPECT_EQ(kupdev_reply(sc_, 0, &request, 0, "r", 1), -ESTALE);
+  EXPECT_EQ(kupdev_give_back(sc_, 0, &request, 1), 0);
+  EXPECT_EQ(Receive(), "EAGAIN");
+}
+
+// The old user keeps its mapping and scribbles: the new one is not reached.
+TEST_F(KupLife, OldMappingCannotReachTheNextUser) {
+  Start();
+  const uwq::kup::Link& link = *ch_->link;
+  void* old = mmap(nullptr, link.user.len, PROT_READ | PROT_WRITE, MAP_SHARED, link.user.fd, 0);
+  ASSERT_NE(old, MAP_FAILED);
+  const size_t len = link.user.len;
+  Reattach();
+  memset(old, 0xff, len);
+  ASSERT_EQ(Post("a"), 0);
+  EXPECT_EQ(Receive(), "a");
+  ASSERT_EQ(Send("b"), 0);
+  EXPECT_EQ(Take(), "b");
+  munmap(old, len);
+}
+
+TEST_F(KupLife, ForgedTailOfADepartedUserLosesOnlyItsOwn) {
+  Start();
+  ASSERT_EQ(Post(std::string(100, 'x')), 0);
+  ASSERT_EQ(Post("two"), 0);
+  ch_->user_page->d2u_tail = 32;  // aligned, in range, and in the middle of a record
+  Reattach();
+  EXPECT_EQ(Receive(), "EAGAIN") << "nothing that starts inside a record is handed on";
+  ASSERT_EQ(Post("fresh"), 0);
+  EXPECT_EQ(Receive(), "fresh");
+}
+
+/* ---- the end, in its forms ---------------------------------------------------------------- */
+
+TEST_F(KupLife, ShutdownDrainsFirst) {
+  Start();
+  ASSERT_EQ(Post("last"), 0);
+  ASSERT_EQ(kupdev_unload(sc_), 0);
+  sc_ = nullptr;
+  EXPECT_EQ(Receive(), "last");
+  EXPECT_EQ(Receive(nullptr, -1), "ESHUTDOWN");
+  EXPECT_EQ(Send("x"), -ESHUTDOWN);
+  kup_chan* other;
+  EXPECT_NE(kup_attach(dev_, 0, 0, &other), 0);
+}
+
+TEST_F(KupLife, UnloadEndsEveryWaitingCall) {
+  kupdev_opts opts = FrameOpts();
+  opts.d2u_size = opts.u2d_size = 4096;
+  Start(opts);
+  AwaitEvent(KUPDEV_ATTACHED);
+  while (Post(std::string(1000, 'x')) == 0) {
+  }
+  kup_frame frame;
+  while (kupdev_frame_get(sc_, 0, &frame, 0) == 0) {
+  }
+  std::vector<std::thread> waiters;
+  waiters.emplace_back([&] {
+    kup_msg msg;
+    EXPECT_EQ(kupdev_take(sc_, 0, &msg, -1), -ESHUTDOWN);
+  });
+  waiters.emplace_back([&] {
+    const std::string text(1000, 'x');
+    const kup_vec msg = {text.data(), 1000, 1, 0, 0};
+    EXPECT_EQ(kupdev_post_wait(sc_, 0, &msg, -1), -ESHUTDOWN);
+  });
+  waiters.emplace_back([&] { EXPECT_EQ(kupdev_wait_channel(sc_), -ESHUTDOWN); });
+  waiters.emplace_back([&] {
+    kup_frame f;
+    EXPECT_EQ(kupdev_frame_get(sc_, 0, &f, -1), -ESHUTDOWN);
+  });
+  // They have all gone to sleep once the statistics say so; the two that are not
+  // counted there are caught by kup_enter whether asleep or not.
+  kupdev_stats stats;
+  do {
+    ASSERT_EQ(kupdev_get_stats(sc_, 0, &stats), 0);
+    std::this_thread::yield();
+  } while (stats.sleeps == 0 || stats.waiting < 4);
+  ASSERT_EQ(kupdev_unload(sc_), 0);
+  sc_ = nullptr;
+  for (std::thread& t : waiters) t.join();
+}
+
+TEST_F(KupLife, RevocationWakesTheUserAndLateWritesGoNowhere) {
+  Start();
+  std::thread user([&] { EXPECT_EQ(Receive(nullptr, -1), "ENODEV"); });
+  AwaitEvent(KUPDEV_ATTACHED);
+  ASSERT_EQ(kupdev_revoke(sc_, 0), 0);
+  user.join();
+  EXPECT_EQ(Send("x"), -ENODEV);
+  int alive;
+  EXPECT_EQ(kup_state(ch_, &alive), uint32_t{KUP_STATE_REVOKED});
+  // Writes into the old memory: no signal, no effect.
+  memset(ch_->map_u2d.data(), 0xff, ch_->map_u2d.size());
+  ch_->user_page->u2d_head = uint64_t{1} << 40;
+  EXPECT_EQ(kup_param_set(ch_, 0, 77), 0);
+  EXPECT_EQ(kupdev_param(sc_, 0, 0), 0u);
+  EXPECT_EQ(Take(), "EPIPE");
+  kup_chan* next;
+  ASSERT_EQ(kup_attach(dev_, 0, 1000, &next), 0) << kup_error_text();
+  kup_detach(ch_);
+  ch_ = next;
+  ASSERT_EQ(Send("works"), 0);
+  EXPECT_EQ(Take(-1), "works");
+}
+
+TEST_F(KupLife, PoisonedChannelReportsAndOthersGoOn) {
+  kupdev_opts opts = {};
+  opts.n_channels = 2;
+  Start(opts);
+  kup_chan* other;
+  ASSERT_EQ(kup_attach(dev_, 1, 0, &other), 0);
+  ch_->user_page->u2d_head = 8;
+  EXPECT_EQ(Take(), "EBADMSG");
+  EXPECT_EQ(AwaitEvent(KUPDEV_POISONED), uint32_t{KUP_BAD_HEAD_ALIGN});
+  EXPECT_EQ(Post("x"), -EBADMSG);
+  EXPECT_EQ(Receive(nullptr, -1), "EBADMSG");
+  EXPECT_EQ(Send("x"), -EBADMSG);
+  EXPECT_NE(std::string(kup_error_text()).find("poisoned"), std::string::npos);
+  kup_stats stats;
+  kup_get_stats(ch_, &stats);
+  EXPECT_EQ(stats.state, uint32_t{KUP_STATE_POISONED});
+  ASSERT_EQ(kup_send(other, 1, "fine", 4, 0), 0);
+  kup_msg msg;
+  ASSERT_EQ(kupdev_take(sc_, 1, &msg, -1), 0);
+  EXPECT_EQ(kupdev_give_back(sc_, 1, &msg, 1), 0);
+  Reattach();  // and the next user of the poisoned one is fine
+  ASSERT_EQ(Send("fine"), 0);
+  EXPECT_EQ(Take(), "fine");
+}
+
+TEST_F(KupLife, UserGenerationAndStateAreChecked) {
+  Start();
+  ch_->user_page->generation = 999;
+  EXPECT_EQ(Take(), "EBADMSG");
+  EXPECT_EQ(AwaitEvent(KUPDEV_POISONED), uint32_t{KUP_BAD_GENERATION});
+  Reattach();
+  ch_->user_page->state = 12345;
+  EXPECT_EQ(Take(), "EBADMSG");
+  EXPECT_EQ(AwaitEvent(KUPDEV_POISONED), uint32_t{KUP_BAD_STATE});
+}
+
+/* ---- protection, geometry, observers --------------------------------------------------------- */
+
+TEST_F(KupLife, DeviceRegionCannotBeMappedForWriting) {
+  Start();
+  const uwq::kup::Link& link = *ch_->link;
+  EXPECT_EQ(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, link.dev.fd, 0), MAP_FAILED);
+  EXPECT_EQ(errno, EPERM);
+  EXPECT_EQ(mprotect(ch_->map_dev.data(), 4096, PROT_READ | PROT_WRITE), -1) << "no upgrade";
+  EXPECT_EQ(ftruncate(link.user.fd, 0), -1) << "nor can pages be taken away";
+}
+
+TEST_F(KupLife, GeometryFromAHostileDeviceIsRefused) {
+  Start(FrameOpts());
+  const kup_dev_page good = *ch_->dev_page;
+  const uwq::kup::Link& link = *ch_->link;
+  kup_geometry g;
+  uint32_t d2u, u2d;
+  ASSERT_TRUE(uwq::kup::ReadGeometry(&good, link, &g, &d2u, &u2d).ok());
+  const auto refused = [&](auto change) {
+    kup_dev_page page = good;
+    change(&page);
+    return !uwq::kup::ReadGeometry(&page, link, &g, &d2u, &u2d).ok();
+  };
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->magic = 0; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->abi_major = 2; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->header_len = 8; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->generation += 1; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->d2u_size = 3 << 16; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->d2u_size = 1u << 31; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->d2u_size *= 2; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->u2d_size *= 2; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->d2u_off = 0; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->d2u_off += 4096; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->d2u_off = 0xfffff000u; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->u2d_off += 1; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->max_record = 0xffffffffu; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->n_params = 0xffffffffu; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->n_groups = 1000; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->n_frames_d2u = 3; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->n_frames_u2d = 65; }));
+  EXPECT_TRUE(refused([](kup_dev_page* p) { p->frame_size = 1u << 31; }));
+}
+
+TEST_F(KupLife, ObserversSeeEverythingAndDisturbNobody) {
+  Start();
+  kup_observer* observer;
+  ASSERT_EQ(kup_observe(name_.c_str(), 0, &observer), 0) << kup_error_text();
+  ASSERT_EQ(Post("first"), 0);
+  ASSERT_EQ(Post("second"), 0);
+  kup_rec rec;
+  char text[16] = {};
+  ASSERT_EQ(kup_observer_next(observer, &rec, text, sizeof text), 1);
+  EXPECT_EQ(std::string(text, rec.len), "first");
+  EXPECT_EQ(Receive(), "first") << "the user still gets it";
+  EXPECT_EQ(Receive(), "second");
+  ASSERT_EQ(kup_observer_next(observer, &rec, text, sizeof text), 1);
+  EXPECT_EQ(std::string(text, rec.len), "second");
+  EXPECT_EQ(kup_observer_next(observer, &rec, text, sizeof text), 0);
+  const uint64_t value = 5;
+  ASSERT_EQ(kupdev_counters_set(sc_, 0, 0, &value, 1), 0);
+  uint64_t seen = 0;
+  EXPECT_EQ(kup_observer_counters(observer, 0, &seen, 1), 0);
+  EXPECT_EQ(seen, 5u);
+  kup_stats stats;
+  kup_observer_stats(observer, &stats);
+  EXPECT_EQ(stats.dev_records, 2u);
+  EXPECT_EQ(stats.state, uint32_t{KUP_STATE_READY});
+  kup_unobserve(observer);
+  EXPECT_EQ(kup_observe(name_.c_str(), 5, &observer), -ECHRNG);
+}
+
+// An observer that is overtaken skips; what it does get is intact.
+TEST_F(KupLife, ObserverThatIsOvertakenSkips) {
+  kupdev_opts opts = {};
+  opts.d2u_size = opts.u2d_size = 4096;
+  Start(opts);
+  kup_observer* observer;
+  ASSERT_EQ(kup_observe(name_.c_str(), 0, &observer), 0);
+  std::thread user([&] {
+    kup_msg msg;
+    while (kup_receive(ch_, &msg, -1) == 0) {
+      const bool last = msg.type == 2;
+      kup_release(ch_, &msg, 1);
+      if (last) return;
+    }
+  });
+  std::thread device([&] {
+    for (uint32_t i = 0; i < 20000; ++i) {
+      std::vector<uint32_t> words(1 + i % 50, i);
+      const kup_vec msg = {words.data(), static_cast<uint32_t>(words.size() * 4), 1, 0, 0};
+      ASSERT_EQ(kupdev_post_wait(sc_, 0, &msg, -1), 0);
+    }
+    const kup_vec stop = {nullptr, 0, 2, 0, 0};
+    ASSERT_EQ(kupdev_post_wait(sc_, 0, &stop, -1), 0);
+  });
+  kup_rec rec = {};
+  uint32_t words[64], last_seq = 0, got = 0;
+  while (rec.type != 2) {
+    const int rc = kup_observer_next(observer, &rec, words, sizeof words);
+    if (rc == 0 || rc == -EAGAIN) continue;
+    ASSERT_EQ(rc, 1) << kup_error_text();
+    if (rec.type == 2) break;
+    ASSERT_TRUE(got == 0 || rec.seq > last_seq);
+    last_seq = rec.seq;
+    ++got;
+    ASSERT_EQ(rec.len, (1 + rec.seq % 50) * 4);
+    for (uint32_t i = 0; i < rec.len / 4; ++i) ASSERT_EQ(words[i], rec.seq);
+  }
+  user.join();
+  device.join();
+  kup_unobserve(observer);
+}
+
+}  // namespace

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "kup_bridge/sleeper.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "workqueue/base/check.h"
+
+namespace uwq::kup {
+
+void SignalEventFd(int fd) {
+  const uint64_t one = 1;
+  // EAGAIN: the counter is at its maximum, so the sleeper is awake anyway.
+  (void)!write(fd, &one, sizeof one);
+}
+
+bool DrainEventFd(int fd) {
+  uint64_t count;
+  return read(fd, &count, sizeof count) == static_cast<ssize_t>(sizeof count);
+}
+
+Sleeper::Sleeper() : kick_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { UWQ_CHECK(kick_.valid()); }
+
+void Sleeper::SetFds(int wake_fd, int hangup_fd) {
+  wake_fd_ = wake_fd;
+  hangup_fd_ = hangup_fd;
+}
+
+bool Sleeper::CreateWakeFd() {
+  owned_wake_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!owned_wake_.valid()) return false;
+  wake_fd_ = owned_wake_.get();
+  return true;
+}
+
+void Sleeper::CheckHangup() {
+  if (hangup_fd_ < 0 || HungUp()) return;
+  pollfd fd = {hangup_fd_, 0, 0};
+  if (poll(&fd, 1, 0) > 0) hung_up_.store(true, std::memory_order_release);
+}
+
+int Sleeper::Poll(base::Nanos deadline_ns) {
+  pollfd fds[3] = {{kick_.get(), POLLIN, 0}, {wake_fd_, POLLIN, 0}, {hangup_fd_, 0, 0}};
+  timespec ts;
+  timespec* timeout = nullptr;
+  if (deadline_ns != base::kForever) {
+    base::Nanos left = deadline_ns - base::Now();
+    if (left < 0) left = 0;
+    ts.tv_sec = left / base::kSecond;
+    ts.tv_nsec = left % base::kSecond;
+    timeout = &ts;
+  }
+  const int n = ppoll(fds, 3, timeout, nullptr);
+  if (n == 0) return -1;
+  if (n > 0 && fds[2].revents != 0) hung_up_.store(true, std::memory_order_release);
+  if (fds[0].revents != 0) (void)DrainEventFd(kick_.get());
+  if (fds[1].revents != 0) (void)DrainEventFd(wake_fd_);
+  return 0;
+}
+
+bool Sleeper::Sleep(uint64_t epoch, base::Nanos deadline_ns) {
+  base::MutexLock lock(&mu_);
+  if (epoch_.load(std::memory_order_relaxed) != epoch) return true;
+  bool in_time = true;
+  while (epoch_.load(std::memory_order_relaxed) == epoch) {
+    if (leader_) {
+      in_time = cv_.WaitUntil(&mu_, deadline_ns);
+      if (!in_time) break;
+      continue;
+    }
+    leader_ = true;
+    mu_.Unlock();
+    in_time = Poll(deadline_ns) == 0;
+    mu_.Lock();
+    leader_ = false;
+    if (in_time) epoch_.fetch_add(1, std::memory_order_release);
+    // Also after a time-out: somebody else must poll now.
+    cv_.NotifyAll();
+    if (!in_time) break;
+  }
+  return in_time;
+}
+
+void Sleeper::Kick() {
+  base::MutexLock lock(&mu_);
+  epoch_.fetch_add(1, std::memory_order_release);
+  if (leader_) SignalEventFd(kick_.get());
+  cv_.NotifyAll();
+}
+
+void Sleeper::Drain() {
+  // Always: a thread that armed but does not sleep yet must not miss what we took.
+  if (wake_fd_ >= 0 && DrainEventFd(wake_fd_)) Kick();
+}
+
+void Sleeper::Renotify() {
+  if (wake_fd_ >= 0) SignalEventFd(wake_fd_);
+}
+
+}  // namespace uwq::kup

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# install_test.sh -- installs into a temporary prefix, moves it, and compiles and runs
+# consumers in C and C++ through pkg-config and through CMake, with both compilers.
+set -u
+root=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0 checks=0
+check() { # NAME COMMAND...
+  local name=$1 output
+  shift
+  checks=$((checks + 1))
+  if ! output=$("$@" 2>&1); then
+    echo "FAILED: $name: $*"
+    printf '%s\n' "$output" | tail -n 30
+    failures=$((failures + 1))
+    return 1
+  fi
+}
+
+# In Bazel's runfiles sources and results stand in one tree.
+check "install" "$root/tools/package/stage.sh" --source "$root" --bin "$root" --prefix "$work/first" || exit 1
+mv "$work/first" "$work/prefix" # a package file with an absolute path would break now
+prefix=$work/prefix
+lib=$prefix/lib
+export LD_LIBRARY_PATH=$lib PKG_CONFIG_PATH=$lib/pkgconfig
+
+# --- What is exported: ours, and no name of the kernel.
+names=$(nm -D --defined-only "$lib/libuwq.so" | awk '{print $3}' | sed 's/@.*//')
+foreign=$(grep -vE '^(uwq_|kup_|kernproxy_|kupdev_|UWQ_[0-9]+$|_ZN(K?)St|_Z(N|NK|TV|TI|TS|TT|GV|TW|TH)[A-Z]*[0-9]*3?uwq|_Z[A-Z]*N?K?3uwq)' <<<"$names")
+check "exported names: $(head -n 5 <<<"$foreign" | tr '\n' ' ')" test -z "$foreign"
+kernel=$(grep -xE '(queue|cancel|flush|schedule|alloc|destroy|mod|init|kthread|system|timer|mutex|complete|wait|printk|rcu)_?[a-z_]*(work|workqueue|wq|timer|lock|completion)?[a-z_]*' <<<"$names")
+check "kernel names: $kernel" test -z "$kernel"
+check "the call is there" grep -qx uwq_queue_work <<<"$names"
+check "soname" grep -q 'SONAME.*\[libuwq.so.0\]' <(readelf -d "$lib/libuwq.so")
+check "versioned symbols" grep -q 'uwq_queue_work@@UWQ_0' <(nm -D "$lib/libuwq.so")
+archive_kernel=$(nm --defined-only "$lib/libuwq.a" 2>/dev/null | awk '$2 ~ /[TDBRV]/ {print $3}' |
+  grep -vE '^(uwq_|kup_|kernproxy_|kupdev_|_Z)' | sort -u)
+echo "other global names in libuwq.a: ${archive_kernel:-none}"
+check "no kernel name in libuwq.a" test -z "$(grep -xE 'queue_work|schedule_work|flush_work|jiffies|printk|kfree' <<<"$archive_kernel")"
+check "nothing of the simulator" test ! -e "$prefix/include/uwq/workqueue/base/sync_sim.h"
+check "header" test -f "$prefix/include/uwq/workqueue/linux/linux/workqueue.h"
+
+# --- pkg-config
+run() { # NAME PROGRAM EXPECTED
+  local output
+  output=$("$2" 2>&1)
+  local status=$?
+  checks=$((checks + 1))
+  if ((status != 0)) || ! grep -qF -- "$3" <<<"$output"; then
+    echo "FAILED: $1: status $status, '$output' instead of '$3'"
+    failures=$((failures + 1))
+  fi
+}
+words() { read -ra flags <<<"$(pkg-config "$@")"; }
+source=$root/tests/install
+warnings=(-Wall -Wextra -Werror)
+for cc in gcc clang; do
+  for standard in gnu11 gnu17 c11; do
+    words --cflags --libs uwq-linux
+    if check "$cc $standard" "$cc" "-std=$standard" "${warnings[@]}" "$source/consumer.c" -o "$work/c" "${flags[@]}"; then
+      run "$cc $standard" "$work/c" "ran 3 times"
+    fi
+  done
+  words --variable=module_main uwq-linux
+  main=("${flags[@]}")
+  words --cflags --libs uwq-linux
+  if check "$cc module" "$cc" -std=gnu11 "${warnings[@]}" "$source/consumer_module.c" -o "$work/m" "${main[@]}" "${flags[@]}"; then
+    run "$cc module" "$work/m" "answer 41"
+  fi
+  words --cflags uwq-linux
+  static=("${flags[@]}")
+  words --static --libs-only-l uwq-linux
+  flags=("${flags[@]:1}") # without -luwq, which would mean the shared one
+  if check "$cc static" "$cc" -std=gnu11 "${warnings[@]}" "${static[@]}" "$source/consumer.c" -o "$work/s" \
+    "$lib/libuwq.a" "${flags[@]}"; then
+    run "$cc static" "$work/s" "ran 3 times"
+    check "$cc static needs no libuwq.so" test -z "$(readelf -d "$work/s" | grep libuwq)"
+  fi
+done
+for cxx in g++ clang++; do
+  words --cflags --libs uwq
+  if check "$cxx C++ API" "$cxx" -std=c++20 -Wall -Wextra -Werror -Wno-unused-parameter "$source/consumer.cc" -o "$work/x" "${flags[@]}"; then
+    run "$cxx C++ API" "$work/x" "ran 11"
+  fi
+  words --cflags --libs uwq-linux
+  if check "$cxx <linux/...>" "$cxx" -std=c++20 "${warnings[@]}" "$source/consumer_linux.cc" -o "$work/l" "${flags[@]}"; then
+    run "$cxx <linux/...>" "$work/l" "ran 2 times"
+  fi
+done
+
+# --- CMake
+for pair in gcc:g++ clang:clang++; do
+  build=$work/build-${pair%%:*}
+  if check "cmake ${pair%%:*}" cmake -S "$source" -B "$build" -DCMAKE_PREFIX_PATH="$prefix" \
+    -DCMAKE_C_COMPILER="${pair%%:*}" -DCMAKE_CXX_COMPILER="${pair##*:}" &&
+    check "cmake build ${pair%%:*}" cmake --build "$build"; then
+    run "cmake ${pair%%:*} C" "$build/consumer_c" "ran 3 times"
+    run "cmake ${pair%%:*} C++" "$build/consumer_cxx" "ran 11"
+    run "cmake ${pair%%:*} <linux/...>" "$build/consumer_linux_cxx" "ran 2 times"
+    run "cmake ${pair%%:*} module" "$build/consumer_module" "answer 41"
+  fi
+done
+
+# --- Bad input
+refuse() { ! "$root/tools/package/stage.sh" "$@"; }
+check "no prefix" refuse --source "$root" --bin "$root"
+check "no such source" refuse --source "$work" --bin "$root" --prefix "$work/none"
+check "unknown argument" refuse --nosuch
+echo "$checks checks, $failures failures"
+exit $((failures != 0))
