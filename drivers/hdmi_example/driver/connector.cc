@@ -25,6 +25,15 @@ Connector::~Connector() {
   if (live_ != nullptr) live_->fetch_sub(1);
 }
 
+void Connector::Put() {
+  if (refs_.fetch_sub(1) != 1) return;
+  // The work may drop the last reference itself and free what it is part of.  Anybody
+  // else waits for it to return: it has no reference any more, so it is past the
+  // client's callback and a few instructions from its end.
+  if (CurrentWork() != &prop_work_.raw()->work) (void)prop_work_.CancelSync();
+  delete this;
+}
+
 Protection Connector::SetWanted(bool desired) {
   base::MutexLock lock(&mutex_);
   const Protection before = value_;

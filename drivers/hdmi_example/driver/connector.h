@@ -46,7 +46,7 @@ class Connector {
   bool SetEnabled(bool enabled) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // No callback begins after this; one that runs is not waited for.  Drops the
-  // owner's reference.
+  // owner's reference.  Not from the callback.
   void Unregister() ABSL_LOCKS_EXCLUDED(mutex_);
 
   DriverWork& prop_work() { return prop_work_; }
@@ -57,9 +57,7 @@ class Connector {
   ~Connector();
   void PropWork();
   void Get() { refs_.fetch_add(1); }
-  void Put() {
-    if (refs_.fetch_sub(1) == 1) delete this;
-  }
+  void Put();
 
   base::Atomic<int> refs_{1};
   base::Atomic<int>* const live_;

@@ -195,7 +195,19 @@ void HdmiDriver::Lost(absl::string_view why) {
 // No sign of life for so long, or the channel broke.
 void HdmiDriver::HeartbeatWork() {
   if (lost_) return;
-  Lost("no heartbeat");
+  bool link_up;
+  {
+    base::MutexLock lock(&mutex_);
+    link_up = latch_.link_up;
+  }
+  // If this very work is late, it is this process that stood still (a debugger, a
+  // suspended machine): the heartbeats that were sent meanwhile are on their way.
+  const absl::Duration late = absl::Nanoseconds(heartbeat_work_.latency_ns());
+  if (link_up && late > heartbeat_work_.Scaled(options_.heartbeat_limit) / 2) {
+    (void)heartbeat_work_.Queue(options_.heartbeat_limit);
+    return;
+  }
+  Lost(link_up ? "no heartbeat" : "its process or channel is gone");
   base::MutexLock lock(&mutex_);
   // Whoever answers next, its numbers are taken.
   latch_.generation = 0;

@@ -186,8 +186,11 @@ void HdmiDriver::AuthenticationFailed(const HdcpAction& action) {
     state_.hdcp_idle = hold_;
   }
   if (hold_) {
-    Warn(absl::StrCat("content protection: idle after ", attempts_,
-                      " attempt(s), until HPD, SRM or client"));
+    Warn(absl::StrCat("content protection: idle, ",
+                      action.verdict == Verdict::kRevoked
+                          ? "revoked"
+                          : absl::StrCat("after ", attempts_, " attempts"),
+                      "; until HPD, SRM or the client changes"));
     return;
   }
   (void)hdcp_step_work_.Queue(pause);

@@ -4,6 +4,7 @@
 // Invariant: told_reachable_ is what the handler was told last.
 #include "drivers/hdmi_example/driver/sim_hardware.h"
 
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -119,9 +120,8 @@ void SimDeviceHost::Main() {
       changed_.Wait(&mutex_);
       continue;
     }
-    // Rounded up: a nanosecond too early would only make the loop spin once more.
     const base::Nanos wait =
-        epoch_ns_ + static_cast<base::Nanos>(static_cast<double>(deadline) / speed_) + 1;
+        epoch_ns_ + static_cast<base::Nanos>(std::ceil(static_cast<double>(deadline) / speed_));
     (void)changed_.WaitUntil(&mutex_, wait);
   }
 }
