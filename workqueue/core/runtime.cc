@@ -329,6 +329,13 @@ bool Runtime::IsQueued(const WorkItem* work, const PoolWorkqueue* pwq) {
           found = WorkOf(n) == work;
         }
       }
+      for (Worker* bucket : pool->busy) {  // handed to the worker that executes it (N6)
+        for (Worker* w = bucket; w != nullptr; w = w->busy_next) {
+          for (base::ListNode* n = w->scheduled.next; n != &w->scheduled && !found; n = n->next) {
+            found = WorkOf(n) == work;
+          }
+        }
+      }
       return found;
     }
   }

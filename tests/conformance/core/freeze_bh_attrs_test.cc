@@ -180,7 +180,7 @@ UWQ_BODY(Bh, T130_AllocationRules, .schedules = 20) {
   refused(core::kWqFreezable, 0);
   refused(core::kWqCpuIntensive, 0);
   refused(core::kWqOrdered, 0);
-  EXPECT_EQ(env.Reports(ReportKind::kBadFlags), 1);
+  EXPECT_EQ(env.Reports(ReportKind::kBadFlags), 2);  // one for the limit, one for the flags
   EXPECT_EQ(core::ReportCount(ReportKind::kBadFlags), 6);
   Workqueue* const good = env.Alloc("good", core::kWqBh | core::kWqHighpri | core::kWqPercpu);
   core::SetMaxActive(good, 5);

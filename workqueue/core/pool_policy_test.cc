@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// pool_policy_test.cc -- the tables of P1, P3, P9 and P10.
+#include "workqueue/core/pool_policy.h"
+
+#include "gtest/gtest.h"
+
+namespace uwq::core {
+namespace {
+
+constexpr PoolView View(bool has_work, int nr_running, int nr_workers = 4, int nr_idle = 1,
+                        bool managing = false) {
+  return {has_work, nr_running, nr_workers, nr_idle, managing};
+}
+
+// P1: a worker is needed exactly while work waits and none who counts is running.
+TEST(PoolPolicy, NeedMoreWorker) {
+  EXPECT_FALSE(NeedMoreWorker(View(false, 0)));
+  EXPECT_TRUE(NeedMoreWorker(View(true, 0)));
+  EXPECT_FALSE(NeedMoreWorker(View(true, 1)));
+  EXPECT_FALSE(NeedMoreWorker(View(false, 1)));
+}
+
+// P9: a worker starts only if another one is left to be woken.
+TEST(PoolPolicy, MayStartWorking) {
+  EXPECT_FALSE(MayStartWorking(View(true, 0, 1, 0)));
+  EXPECT_TRUE(MayStartWorking(View(true, 0, 2, 1)));
+}
+
+// P3: a running worker goes on until it is not the only one any more.
+TEST(PoolPolicy, KeepWorking) {
+  EXPECT_TRUE(KeepWorking(View(true, 0)));
+  EXPECT_TRUE(KeepWorking(View(true, 1)));
+  EXPECT_FALSE(KeepWorking(View(true, 2)));
+  EXPECT_FALSE(KeepWorking(View(false, 1)));
+}
+
+TEST(PoolPolicy, NeedToCreateWorker) {
+  EXPECT_TRUE(NeedToCreateWorker(View(true, 0, 3, 0)));
+  EXPECT_FALSE(NeedToCreateWorker(View(true, 0, 3, 1)));
+  EXPECT_FALSE(NeedToCreateWorker(View(true, 1, 3, 0)));
+  EXPECT_FALSE(NeedToCreateWorker(View(false, 0, 3, 0)));
+}
+
+// P10: more than two idle, and (idle - 2) * 4 >= busy; a manager counts as idle.
+TEST(PoolPolicy, TooManyWorkers) {
+  const struct {
+    int nr_workers, nr_idle;
+    bool managing, too_many;
+  } kRows[] = {
+      {2, 2, false, false},   // two idle ones are always kept
+      {3, 3, false, true},    // 1 * 4 >= 0
+      {7, 3, false, true},    // 1 * 4 >= 4
+      {8, 3, false, false},   // 1 * 4 < 5
+      {12, 4, false, true},   // 2 * 4 >= 8
+      {13, 4, false, false},  // 2 * 4 < 9
+      {3, 2, true, true},     // the manager is the third idle one
+      {8, 2, true, false},    // 1 * 4 < 5
+      {64, 64, false, true},  //
+  };
+  for (const auto& row : kRows) {
+    EXPECT_EQ(TooManyWorkers(View(false, 0, row.nr_workers, row.nr_idle, row.managing)),
+              row.too_many)
+        << row.nr_workers << " workers, " << row.nr_idle << " idle, manager " << row.managing;
+  }
+}
+
+// Reaping ends at two idle workers, never at none, whatever it starts from.
+TEST(PoolPolicy, ReapingConverges) {
+  for (int busy = 0; busy < 40; ++busy) {
+    int idle = 100;
+    while (TooManyWorkers(View(false, 0, busy + idle, idle))) --idle;
+    EXPECT_GE(idle, 2);
+    EXPECT_LT((idle - 2) * kMaxIdleWorkersRatio, busy + (busy == 0)) << busy << " busy";
+  }
+}
+
+}  // namespace
+}  // namespace uwq::core
