@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// fault_life_test.cc -- F28..F36, F40, F41, F44: resets, the end, lost devices, floods,
+// suspend, slow clients, with exact times of the virtual clock.
+#include <gtest/gtest.h>
+
+#include "tests/hdmi/fault_run.h"
+
+namespace uwq::hdmi {
+namespace {
+
+// F28: queue_work returns false for the second of two that come together, and both
+// wait for the same reset with flush_work.
+TEST(FaultLife, F28_TwoResets) {
+  int64_t coalesced = 0;
+  RunFault(
+      "F28",
+      [&](Stage& stage) {
+        const DriverStats stats = stage.stats();
+        // One, or two if the first was through before the second came.
+        EXPECT_EQ(stats.resets + stats.resets_coalesced, 2);
+        EXPECT_GE(stats.resets, 1);
+        EXPECT_EQ(stats.pending_after_reset, 0);
+        coalesced += stats.resets_coalesced;
+      },
+      64);
+  EXPECT_GT(coalesced, 0) << "no schedule had both at once";
+}
+
+// The bar of a reset, from every moment of a plug: at most 20 ms, nothing pending.
+TEST(FaultLife, ResetFromAnyState) {
+  for (int64_t at_ms = 0; at_ms <= 3000; at_ms += 37) {
+    OnStage(1, [&] {
+      Stage stage;
+      stage.RunUntil(kPlugNs);
+      stage.Plug(kSlotAvr);
+      stage.RunUntil(kPlugNs + at_ms * kMs);
+      const int64_t before = stage.now_ns();
+      EXPECT_TRUE(stage.driver().Reset().ok());
+      EXPECT_LE(stage.now_ns() - before, 20 * kMs);
+      EXPECT_EQ(stage.stats().pending_after_reset, 0);
+      stage.RunFor(5 * kSecond);
+      EXPECT_EQ(stage.state().protection, Protection::kEnabled) << stage.LogText();
+    });
+  }
+}
+
+// F29: a reset asked for by a work of the queue that the reset flushes.
+TEST(FaultLife, F29_ResetFromPortWork) {
+  RunFault("F29", [](Stage& stage) {
+    EXPECT_EQ(stage.stats().resets_deferred, 1);
+    EXPECT_EQ(stage.stats().resets, 1);
+  });
+}
+
+// And what the library says to a work that flushes its own queue all the same.
+TEST(FaultLife, F29_OwnQueueFlushIsReported) {
+  OnStage(4, [] {
+    Stage stage;
+    stage.ExpectReports(core::ReportKind::kOwnQueueFlush);
+    DriverWork bad("bad", stage.driver().port_queue(), 1, nullptr,
+                   [&] { stage.driver().port_queue().Flush(); });
+    bad.Queue();
+    stage.RunFor(kSecond);
+    EXPECT_EQ(bad.runs(), 1) << "it hangs";
+    EXPECT_EQ(stage.reports(), 1u);
+    stage.Finish();
+  });
+}
+
+// F30: drain and destroy with 200 works pending and 20 armed for an hour.
+TEST(FaultLife, F30_RemoveWhileBusy) {
+  OnStage(4, [] {
+    Stage stage;
+    stage.ExpectReports(core::ReportKind::kArmedTimerAtDestroy);
+    stage.RunUntil(kPlugNs);
+    stage.Plug(kSlotTv);
+    stage.RunUntil(3 * kSecond);
+    ScriptStep step;
+    step.actor = Actor::kClient;
+    step.client = ClientOp::kQueueWorks;
+    step.at_ns = stage.now_ns();
+    step.a = 200;
+    step.b = 20;
+    stage.Play({step}, stage.now_ns());
+    const int64_t before = stage.now_ns();
+    stage.Finish();
+    EXPECT_EQ(stage.now_ns(), before) << "it waited for a timer";
+    EXPECT_GT(stage.reports(), 0u) << "20 works of a stranger were armed";
+  });
+}
+
+// Remove() at every moment of a plug.  Nothing is pending afterwards (H4; Finish).
+TEST(FaultLife, RemoveFromAnyState) {
+  for (int64_t at_ms = 0; at_ms <= 4200; at_ms += 31) {
+    OnStage(1, [&] {
+      Stage stage;
+      stage.RunUntil(kPlugNs);
+      stage.Plug(kSlotAvr);
+      stage.RunUntil(kPlugNs + at_ms * kMs);
+      stage.Finish();
+    });
+  }
+}
+
+// F31: what comes after Remove() began is turned away.
+TEST(FaultLife, F31_LateEvents) {
+  RunFault("F31", [](Stage& stage) {
+    const int64_t runs = stage.runs("hpd_dwork") + stage.runs("cec_rx_work");
+    stage.Inject(HDMI_OP_HPD, 0);
+    stage.Inject(HDMI_OP_CEC_SEND, 0x840f, 2);
+    stage.RunFor(kSecond);
+    EXPECT_EQ(stage.runs("hpd_dwork") + stage.runs("cec_rx_work"), runs);
+    EXPECT_FALSE(stage.driver().SetProtection(true).ok());
+    EXPECT_FALSE(stage.driver().Reset().ok());
+    EXPECT_FALSE(stage.driver().Suspend().ok());
+  });
+}
+
+// F32: the channel says that the process is gone; then another one, whose numbers
+// begin anew.
+TEST(FaultLife, F32_DeviceKilled) {
+  RunFault("F32", [](Stage& stage) {
+    EXPECT_EQ(stage.stats().losses, 1);
+    EXPECT_EQ(Told(stage), "ENABLED DESIRED ENABLED");
+    EXPECT_EQ(stage.stats().mode_sets, 2) << "the new transmitter has no mode";
+  });
+}
+
+// F32 without a word: only the heartbeat is missing.
+TEST(FaultLife, F32_DeviceHangs) {
+  OnStage(4, [] {
+    Stage stage;
+    stage.RunUntil(kPlugNs);
+    stage.Plug(kSlotTv);
+    stage.RunUntil(5 * kSecond + kMs);  // a heartbeat was at 5.0
+    stage.Inject(HDMI_OP_DEAD, 1);
+    stage.RunUntil(8 * kSecond);
+    EXPECT_EQ(stage.LogTime("no heartbeat"), 5 * kSecond + 500 * kMs);
+    EXPECT_FALSE(stage.state().device_up);
+    EXPECT_EQ(stage.state().protection, Protection::kDesired);
+    stage.Inject(HDMI_OP_DEAD, 0);
+    stage.RunUntil(12 * kSecond);
+    EXPECT_EQ(stage.state().protection, Protection::kEnabled) << stage.LogText();
+  });
+}
+
+// F33 as far as one process can show it; process_test.cc kills for real.
+TEST(FaultLife, F33_NextDriver) {
+  RunFault("F33", [](Stage& stage) {
+    // Of the removal itself clients may hear (DESIRED), or the connector is gone before.
+    const std::string told = Told(stage);
+    EXPECT_TRUE(told == "ENABLED ENABLED" || told == "ENABLED DESIRED ENABLED") << told;
+  });
+}
+
+// F34: completions of the old core are dropped; the mode is set once more.
+TEST(FaultLife, F34_FirmwareResetDuringModeset) {
+  RunFault("F34", [](Stage& stage) {
+    EXPECT_EQ(stage.stats().mode_sets, 2);
+    const int64_t crash = stage.LogTime("crashed");
+    EXPECT_EQ(Ms(crash), 1384);
+    EXPECT_EQ(stage.LogTime("transmitter up", crash) - crash, 200 * kMs);
+    EXPECT_EQ(stage.state().generation, 2u);
+  });
+}
+
+// A core that keeps crashing is given more and more time.
+TEST(FaultLife, CrashLoopBacksOff) {
+  OnStage(2, [] {
+    Stage stage;
+    stage.RunUntil(kSecond);
+    int64_t pause = 200 * kMs;
+    for (int i = 0; i < 4; ++i, pause *= 2) {
+      const int64_t crash = stage.now_ns();
+      stage.Inject(HDMI_OP_FW_RESET);
+      stage.RunFor(5 * kSecond);
+      EXPECT_EQ(stage.LogTime("transmitter up", crash + 1) - crash, pause);
+    }
+  });
+}
+
+// F35: 100,000 records in a second: works coalesce, nothing grows, HPD stays in reach.
+TEST(FaultLife, F35_EventFlood) {
+  RunFault(
+      "F35",
+      [](Stage& stage) {
+        const DriverStats stats = stage.stats();
+        // Once HPD is masked, a third of the records is not raised at all.
+        EXPECT_GE(stats.events + stats.events_lost, 60000);
+        EXPECT_EQ(stats.storms, 1);
+        EXPECT_LE(stage.runs("hpd_dwork"), 5);
+        // CEC: the backlog is bounded, what does not fit is counted.
+        EXPECT_GE(stats.cec.received, 30000);
+        EXPECT_EQ(stage.LogTime("storm is over") > 0, true);
+        EXPECT_EQ(Told(stage), "ENABLED");
+      },
+      2);
+}
+
+// F36: dropped, counted, and the level is read again where one may be missing.
+TEST(FaultLife, F36_BadRecords) {
+  RunFault("F36", [](Stage& stage) {
+    const DriverStats stats = stage.stats();
+    EXPECT_GE(stats.events_bad, 3);
+    EXPECT_GE(stats.events_bad + stats.events_stale, 5);
+    EXPECT_GE(stage.runs("resync_work"), 1);
+    EXPECT_EQ(Told(stage), "ENABLED");
+  });
+}
+
+// F40: disable_work, enable_work: between the two nothing runs.
+TEST(FaultLife, F40_Suspend) {
+  RunFault("F40", [](Stage& stage) {
+    EXPECT_EQ(stage.stats().mode_sets_skipped, 1);
+    for (const char* work : {"hpd_dwork", "recovery_dwork", "heartbeat_dwork", "edid_dwork",
+                             "modeset_dwork", "scdc_dwork", "hdcp_step_dwork",
+                             "link_check_dwork", "infoframe_dwork", "ddc_timeout_dwork"}) {
+      for (const auto& run : stage.started(work)) {
+        EXPECT_FALSE(run.start_ns > 1700 * kMs && run.start_ns < 2700 * kMs)
+            << work << " ran at " << run.start_ns;
+      }
+    }
+  });
+}
+
+// An unplug while suspended is seen at the resume.
+TEST(FaultLife, F40_UnplugWhileSuspended) {
+  OnStage(8, [] {
+    Stage stage;
+    stage.RunUntil(kPlugNs);
+    stage.Plug(kSlotTv);
+    stage.RunUntil(3 * kSecond);
+    EXPECT_TRUE(stage.driver().Suspend().ok());
+    EXPECT_TRUE(stage.driver().Suspend().ok());  // does not nest
+    EXPECT_FALSE(stage.driver().Reset().ok());
+    stage.Unplug();
+    stage.RunFor(kSecond);
+    EXPECT_TRUE(stage.driver().Resume().ok());
+    stage.RunFor(2 * kSecond);
+    EXPECT_FALSE(stage.state().plugged);
+    stage.Plug(kSlotAvr);
+    stage.RunFor(4 * kSecond);
+    EXPECT_EQ(stage.state().protection, Protection::kEnabled);
+  });
+}
+
+// F41: a callback that takes 10 s holds up other callbacks and nothing else.
+TEST(FaultLife, F41_SlowCallback) {
+  RunFault("F41", [](Stage& stage) {
+    EXPECT_EQ(Ms(stage.LogTime("ENABLED")), 1708);
+    EXPECT_EQ(Ms(stage.LogTime("link closed")), 10060);
+    EXPECT_EQ(Ms(stage.LogTime("DESIRED -> ENABLED", 10 * kSecond)), 11078);
+    // Told at 1.708; the next at 11.708, when the property is ENABLED again: no news.
+    EXPECT_EQ(Told(stage), "ENABLED");
+  });
+}
+
+// F44: everything here is CLOCK_MONOTONIC; and after a standstill overdue works run
+// once and the link is looked at again.
+TEST(FaultLife, F44_Standstill) {
+  RunFault("F44.clock", [](Stage& stage) { EXPECT_EQ(Told(stage), "ENABLED"); }, 2);
+  RunFault("F44.stop", [](Stage& stage) {
+    EXPECT_EQ(stage.state().protection, Protection::kEnabled);
+  });
+}
+
+}  // namespace
+}  // namespace uwq::hdmi
