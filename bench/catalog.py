@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The questions of the benchmark, in the order of the table, and the bars.
+
+One entry per workload of harness/main.h: what it asks, which metric answers, which
+other metrics stand beside it.  docs/performance.md says the same in full sentences.
+"""
+
+import dataclasses
+
+OURS = ("uwq", "uwq-max2", "uwq-percpu")
+LIMITS = ("raw-futex", "kernel-wq")  # no peers: what the machine and its kernel do
+# Peers with one thread by design: no contention between consumers, no parallel items.
+ONE_THREAD = ("libevent", "libev", "libuv-async", "urcu-wfcqueue")
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    text: str
+    metric: str = "wall_ns"
+    unit: str = "ns/item"
+    beside: tuple = ("cpu_ns", "switches", "wakeups", "allocs")
+    metrics: tuple = ()  # several answers in one run: one row each
+
+
+QUESTIONS = {
+    "w1": Question("1 producer, pool of 2, empty items: first post to last completion"),
+    "w2": Question("4 producers, pool of 2, empty items"),
+    "producers2": Question("2 producers, pool of 2, empty items"),
+    "producers8": Question("8 producers, pool of 2, empty items"),
+    "w3_apart": Question("post to start, idle pool, poster on CPU 0, workers on CPU 1", "p50_ns",
+                         "ns", ("p99_ns", "post_p50_ns", "cpu_ns", "switches")),
+    "w3_spin": Question("post to start, idle pool, poster spins, nobody pinned", "p50_ns", "ns",
+                        ("p99_ns", "post_p50_ns", "cpu_ns", "switches")),
+    "w3_sleep": Question("post to start, idle pool, poster sleeps, nobody pinned", "p50_ns", "ns",
+                         ("p99_ns", "post_p50_ns", "cpu_ns", "switches")),
+    "w3_same": Question("post to start, idle pool, everybody on CPU 0", "p50_ns", "ns",
+                        ("p99_ns", "post_p50_ns", "cpu_ns", "switches")),
+    "loaded": Question("post to start while the pool is half busy with 10 us items", "p50_ns", "ns",
+                       ("p99_ns", "cpu_ns", "switches")),
+    "w4": Question("serial queue, 1 producer, empty items"),
+    "w4_4": Question("serial queue, 4 producers, empty items"),
+    "queues1000": Question("1000 serial queues on one pool, posted to in turn"),
+    "w5": Question("post one item and wait until it has run", "p50_ns", "ns",
+                   ("p99_ns", "cpu_ns", "switches", "allocs")),
+    "w5_apart": Question("the same, waiter on CPU 0, workers on CPU 1", "p50_ns", "ns",
+                         ("p99_ns", "cpu_ns", "switches")),
+    "w5_inline": Question("the same where the library may run it in place (RunSync)", "wall_ns",
+                          "ns", ("p50_ns", "cpu_ns", "allocs")),
+    "w6": Question("10^6 timers, random 1..1000 s", "arm_cpu_ns", "CPU ns/timer", (),
+                   ("arm_cpu_ns", "cancel_in_order_cpu_ns", "cancel_cpu_ns", "rearm_cpu_ns",
+                    "turn_cpu_ns")),
+    "w6_late": Question("1000 timers in 10..500 ms: callback minus deadline", "p99_ns", "ns",
+                        ("p50_ns", "early", "max_ns", "cpu_ns")),
+    "w7": Question("one item that posts itself again", "wall_ns", "ns/hop",
+                   ("cpu_ns", "switches", "allocs")),
+    "w8": Question("workers blocked: taking back 10^5 pending items one by one", "cpu_ns",
+                   "CPU ns/item", ("wall_ns", "post_ns", "allocs")),
+    "burst1000": Question("1000 items into a pool that sleeps", "p50_ns", "ns/burst",
+                          ("post_p50_ns", "wakeups", "p99_ns")),
+    "burst64": Question("64 items, the poster yields until all have run", "p50_ns", "ns/item",
+                        ("post_p50_ns", "p99_ns")),
+    "memory": Question("resident memory", "item_bytes", "bytes", (),
+                       ("item_bytes", "queue_bytes", "worker_bytes", "idle_bytes")),
+    "life": Question("start a pool and run one item; stop it", "start_p50_ns", "ns", (),
+                     ("start_p50_ns", "stop_p50_ns")),
+    "idle": Question("an idle pool, per second", "wakeups_per_s", "per s", ("cpu_us_per_s",)),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Bar:
+    """ours(workload, metric) <= factor * best of `peers`, or <= an absolute `limit`.
+
+    `peers` None: all packaged peers of that workload.
+    """
+
+    name: str
+    workload: str
+    metric: str
+    ours: str = "uwq"
+    factor: float = 0.0
+    peers: tuple = None
+    limit: float = None
+
+
+_NOT_PACKAGED = OURS + LIMITS + ("naive",)
+_ONE_POOL = _NOT_PACKAGED + ONE_THREAD
+
+
+def candidates(bar, peers):
+    """The peers of `peers` that `bar` compares with."""
+    if bar.peers is not None:
+        return [p for p in peers if p in bar.peers]
+    left_out = _ONE_POOL if bar.workload in ("w1", "w2") else _NOT_PACKAGED
+    return [p for p in peers if p not in left_out]
+
+
+BARS = (
+    Bar("W1: at least 2x the best packaged pool of 2", "w1", "wall_ns", factor=0.5),
+    Bar("W1: wall per item", "w1", "wall_ns", limit=45),
+    Bar("W2: at least 1.2x the best pool of 2", "w2", "wall_ns", factor=1 / 1.2),
+    Bar("W3 p50: at most 1.1x the raw futex wake", "w3_apart", "p50_ns", factor=1.1,
+        peers=("raw-futex",)),
+    Bar("W3 p99: at most 1.1x the raw futex wake", "w3_apart", "p99_ns", factor=1.1,
+        peers=("raw-futex",)),
+    Bar("W3 unpinned p50: at most 1.1x the raw futex wake", "w3_sleep", "p50_ns", factor=1.1,
+        peers=("raw-futex",)),
+    Bar("W3 with the spin option: p50", "w3_apart", "p50_ns", ours="uwq-spin", limit=1000),
+    Bar("W4, 1 producer: at least 3x asio strand", "w4", "wall_ns", factor=1 / 3, peers=("asio",)),
+    Bar("W4, 4 producers: at least 3x asio strand", "w4_4", "wall_ns", factor=1 / 3,
+        peers=("asio",)),
+    Bar("W4, 1 producer: the best with one thread to it", "w4", "wall_ns", factor=1,
+        peers=("libevent", "libev", "glib", "naive")),
+    Bar("W4, 4 producers: the best with one thread to it", "w4_4", "wall_ns", factor=1,
+        peers=("libevent", "libev", "glib", "naive")),
+    Bar("W5 p50: the best packaged peer", "w5", "p50_ns", factor=1),
+    Bar("W5 RunSync on an idle queue", "micro", "BM_RunSyncIdle", limit=60),
+    Bar("W6 arm: at most 0.8x libevent with locks", "w6", "arm_cpu_ns", factor=0.8,
+        peers=("libevent",)),
+    Bar("W6 cancel, random order: at most 0.25x", "w6", "cancel_cpu_ns", factor=0.25,
+        peers=("libevent",)),
+    Bar("W6 re-arm, 10^5 live: at most 0.4x", "w6", "rearm_cpu_ns", factor=0.4,
+        peers=("libevent",)),
+    Bar("issue 3: arm", "w6", "arm_cpu_ns", limit=40),
+    Bar("issue 3: cancel, random order", "w6", "cancel_cpu_ns", limit=60),
+    Bar("issue 3: re-arm, 10^5 live", "w6", "rearm_cpu_ns", limit=60),
+    Bar("W6 timers fired early, of 1000", "w6_late", "early", limit=0),
+    Bar("W6 p99 lateness: libevent with precise timers", "w6_late", "p99_ns", factor=1,
+        peers=("libevent-precise",)),
+    Bar("W7 self-requeue hop", "w7", "wall_ns", limit=40),
+    Bar("W8 cancel of a pending item", "w8", "cpu_ns", ours="uwq-max2", limit=30),
+    Bar("queue_work of a pending item", "micro", "BM_QueueAlreadyPending", limit=10),
+    Bar("burst of 1000 into an idle pool: wake-ups", "burst1000", "wakeups", limit=4),
+    # Workers that are made on the way allocate; conformance tests prove the exact zero.
+    Bar("allocations per queue", "w1", "allocs", limit=0.001),
+    Bar("allocations per flush", "w5", "allocs", limit=0.05),
+    Bar("allocations per cancel", "w8", "allocs", ours="uwq-max2", limit=0),
+    Bar("allocations per arm", "w6", "arm_allocs", limit=0),
+    Bar("issue 2: queue and run, one producer", "w1", "wall_ns", limit=150),
+    Bar("issue 2: queue and flush: the naive pool's post and wait", "w5", "p50_ns", factor=1,
+        peers=("naive",)),
+    Bar("issue 2: bytes per live item", "memory", "item_bytes", ours="uwq-max2", limit=40),
+    Bar("issue 2: idle wake-ups per second", "idle", "wakeups_per_s", limit=0),
+    Bar("kernel's own: per item in bursts of 64", "burst64", "p50_ns", ours="uwq-percpu",
+        factor=0.5, peers=("kernel-wq",)),
+    Bar("kernel's own: self-requeue hop", "w7", "wall_ns", ours="uwq-percpu", factor=0.5,
+        peers=("kernel-wq",)),
+    Bar("kernel's own: post to start on the same CPU, p50", "w3_same", "p50_ns",
+        ours="uwq-percpu", factor=1.3, peers=("kernel-wq",)),
+)

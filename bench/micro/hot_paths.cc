@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// hot_paths.cc -- one hot path N times, for counting instructions.
+//
+//   hot_paths PATH N        hot_paths --list
+//
+// bench/instructions.py runs it under callgrind for two N and divides the difference,
+// so that start-up and the first, cold round drop out.  Everything is as repeatable as
+// it gets: callgrind runs one thread at a time, items wait for no time and no I/O.
+// Deferred to workers are batches of 1000 items, so that a wake-up or two per batch
+// weigh little.
+#include <stdio.h>
+#include <string.h>
+
+#include <memory>
+
+#include "bench/harness/completion.h"
+#include "delayed/delayed_work.h"
+#include "workqueue/workqueue.h"
+
+namespace uwq::bench {
+namespace {
+
+constexpr size_t kBatch = 1000;
+
+struct Item : WorkItem {
+  Item() : WorkItem([](uwq_work*) { ItemDone(); }) {}
+};
+
+std::unique_ptr<Workqueue> Make(WorkqueueKind kind, int max_active = 0) {
+  return *Workqueue::Create("hot", {.kind = kind, .max_active = max_active});
+}
+
+void QueueAndRun(WorkqueueKind kind, int max_active, size_t n) {
+  const auto wq = Make(kind, max_active);
+  const auto items = std::make_unique<Item[]>(kBatch);
+  for (size_t done = 0; done < n; done += kBatch) {
+    const uint64_t target = ItemsDone() + kBatch;
+    for (size_t i = 0; i < kBatch; ++i) wq->Queue(items[i]);
+    while (ItemsDone() < target) SleepFor(1000000);
+  }
+}
+
+struct Hop : WorkItem {
+  explicit Hop(Workqueue* wq)
+      : WorkItem([](uwq_work* work) {
+          auto* const self = static_cast<Hop*>(FromRaw(work));
+          if (ChainStep()) self->wq->Queue(*self);
+        }),
+        wq(wq) {}
+  Workqueue* const wq;
+};
+
+void SelfRequeue(WorkqueueKind kind, size_t n) {
+  const auto wq = Make(kind);
+  Hop hop(wq.get());
+  hops_left = n;
+  wq->Queue(hop);
+  chain_done.Wait();
+  hop.Flush();
+}
+
+// The only slot of the queue is taken, so that items stay pending.
+template <typename Body>
+void WhileBlocked(const Body& body) {
+  const auto wq = Make(WorkqueueKind::kUnbound, 1);
+  WorkItem blocker([](uwq_work*) { BlockAtGate(); });
+  wq->Queue(blocker);
+  AwaitBlocked(1);
+  body(*wq);
+  gate.Set();
+  blocker.Flush();
+}
+
+struct Path {
+  const char* name;
+  void (*run)(size_t n);
+};
+
+const Path kPaths[] = {
+    {"queue_run_unbound", [](size_t n) { QueueAndRun(WorkqueueKind::kUnbound, 0, n); }},
+    {"queue_run_unbound_max2", [](size_t n) { QueueAndRun(WorkqueueKind::kUnbound, 2, n); }},
+    {"queue_run_percpu", [](size_t n) { QueueAndRun(WorkqueueKind::kPerCpu, 0, n); }},
+    {"queue_run_ordered", [](size_t n) { QueueAndRun(WorkqueueKind::kOrdered, 0, n); }},
+    {"self_requeue_unbound", [](size_t n) { SelfRequeue(WorkqueueKind::kUnbound, n); }},
+    {"self_requeue_percpu", [](size_t n) { SelfRequeue(WorkqueueKind::kPerCpu, n); }},
+    {"queue_flush",
+     [](size_t n) {
+       const auto wq = Make(WorkqueueKind::kUnbound);
+       Item item;
+       for (size_t i = 0; i < n; ++i) {
+         wq->Queue(item);
+         item.Flush();
+       }
+     }},
+    {"queue_pending",
+     [](size_t n) {
+       WhileBlocked([n](Workqueue& wq) {
+         Item item;
+         wq.Queue(item);
+         for (size_t i = 0; i < n; ++i) (void)wq.Queue(item);
+         item.Cancel();
+       });
+     }},
+    {"queue_cancel",
+     [](size_t n) {
+       WhileBlocked([n](Workqueue& wq) {
+         Item item;
+         for (size_t i = 0; i < n; ++i) {
+           wq.Queue(item);
+           item.Cancel();
+         }
+       });
+     }},
+    {"queue_cancel_sync",
+     [](size_t n) {
+       WhileBlocked([n](Workqueue& wq) {
+         Item item;
+         for (size_t i = 0; i < n; ++i) {
+           wq.Queue(item);
+           item.CancelSync();
+         }
+       });
+     }},
+    {"run_sync",
+     [](size_t n) {
+       const auto wq = Make(WorkqueueKind::kOrdered);
+       for (size_t i = 0; i < n; ++i) (void)wq->RunSync([] {});
+     }},
+    {"arm_cancel",
+     [](size_t n) {
+       const auto wq = Make(WorkqueueKind::kUnbound);
+       DelayedWorkItem item([](uwq_work*) {});
+       for (size_t i = 0; i < n; ++i) {
+         item.Queue(*wq, absl::Seconds(100));
+         item.Cancel();
+       }
+     }},
+    {"mod_armed",
+     [](size_t n) {
+       const auto wq = Make(WorkqueueKind::kUnbound);
+       DelayedWorkItem item([](uwq_work*) {});
+       for (size_t i = 0; i < n; ++i) item.Mod(*wq, absl::Seconds(100));
+       item.Cancel();
+     }},
+};
+
+}  // namespace
+}  // namespace uwq::bench
+
+int main(int argc, char** argv) {
+  for (const uwq::bench::Path& path : uwq::bench::kPaths) {
+    if (argc == 2 && strcmp(argv[1], "--list") == 0) printf("%s\n", path.name);
+    if (argc == 3 && strcmp(argv[1], path.name) == 0) {
+      path.run(strtoull(argv[2], nullptr, 10));
+      fflush(stdout);
+      _exit(0);  // the default Runtime lives as long as the process
+    }
+  }
+  if (argc == 2 && strcmp(argv[1], "--list") == 0) return 0;
+  fprintf(stderr, "usage: %s PATH N | --list\n", argv[0]);
+  return 2;
+}
