@@ -76,6 +76,8 @@ class DelayedWork : public DelayedWorkItem {
   template <typename T>
   DelayedWork(T* object, void (T::*method)())
       : DelayedWork([object, method] { (object->*method)(); }) {}
+  // Before fn_ goes: the base's destructor would wait for a run that uses it.
+  ~DelayedWork() { core::EndOfLife(&raw()->work, /*timer=*/true); }
 
  private:
   static void Run(uwq_work* work) { static_cast<DelayedWork*>(FromRaw(work))->fn_(); }

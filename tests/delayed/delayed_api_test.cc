@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -115,6 +116,35 @@ TEST_F(DelayedApi, DestroyedWhileArmed) {
     EXPECT_TRUE(d.Queue(*wq_, absl::Milliseconds(1)));
   }
   EXPECT_EQ(runs + Reports(ReportKind::kFreedWhileBusy), 1);
+}
+
+// [UWQ-DELAYED-LIFE-1]: a run that the destructor waits for still has its callable.
+TEST_F(DelayedApi, CallableOutlivesItsRun) {
+  struct Probe {
+    std::atomic<bool>* gone;
+    ~Probe() { *gone = true; }
+  };
+  std::atomic<bool> gone{false}, early{false};
+  std::atomic<uwq_work*> raw{nullptr};
+  base::Completion started;
+  const auto body = [&gone, &early, &raw, &started] {
+    uwq_work* const work = raw;
+    started.Set();
+    // Until the destructor has closed the item's gate, or has already gone past it.
+    while (core::DisableDepthOf(core::LoadWord(work)) == 0 && !gone) std::this_thread::yield();
+    early = gone.load();
+  };
+  auto d = std::make_unique<DelayedWork>([body, probe = std::unique_ptr<Probe>(new Probe{&gone})] {
+    const auto run = body;  // without the fix the callable goes while it runs
+    run();
+  });
+  raw = &d->raw()->work;
+  EXPECT_TRUE(d->Queue(*wq_, absl::ZeroDuration()));
+  started.Wait();
+  d.reset();
+  EXPECT_TRUE(gone);
+  EXPECT_FALSE(early);
+  EXPECT_EQ(Reports(ReportKind::kFreedWhileBusy), 1);
 }
 
 // Bad input: negative and infinite delays are reported, nothing is lost.
