@@ -43,8 +43,9 @@ UWQ_BODY(GateTest, BusyWaitsItsTurn, .schedules = 3000) {
   env.ExpectIdle(wq);
 }
 
-// O1 with gates: never two at once, nothing lost, exhaustively for two threads.
-UWQ_BODY(GateTest, ExcludesItemsAndGates, .exhaustive = true, .schedules = 100000, .repeat = 500) {
+// O1 with gates: never two at once, nothing lost, exhaustively without preemptions.
+UWQ_BODY(GateTest, ExcludesItemsAndGates, .exhaustive = true, .preemptions = 0, .schedules = 100000,
+         .repeat = 500) {
   Workqueue* const wq = env.Make(Kind::kOrdered);
   Crowd crowd;
   std::atomic<int> gates{0};
