@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // workqueue_api_test.cc -- the promises of workqueue/workqueue.h, each cited by its id
-// (promise_ids_test.sh checks that none is left out), on each kind of queue.
+// (tests/coverage checks that none is left out), on each kind of queue.
 #include <stddef.h>
 
 #include <atomic>

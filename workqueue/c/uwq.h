@@ -7,7 +7,8 @@
  * Every call is thread-safe.  "Sleeps" marks a call that may block; the others
  * never do for longer than a short critical section and never allocate.
  * An item is owned by the caller; the library never frees it and does not touch
- * it once its function has been entered.  Layouts in this file are frozen.
+ * it once its function has been entered.  Layouts in this file are frozen.  [UWQ-C-1]
+ * Promises have ids in brackets; each is cited by a test.
  *
  * Delayed work: delayed/uwq_delayed.h.  Kernel source as it is: workqueue/linux/.
  */
@@ -53,7 +54,8 @@ enum {
 
 /* --- Items -------------------------------------------------------------------- */
 
-/* The state word of an idle item that was never queued: no pool, enabled. */
+/* The state word of an idle item that was never queued: no pool, enabled.  An item
+ * with this initialiser needs no other call before it is queued.  [UWQ-C-2] */
 #define UWQ_WORK_DATA_INIT ((unsigned long)0x7fffffff << 21)
 #define UWQ_WORK_INITIALIZER(name, function) \
   { UWQ_WORK_DATA_INIT, {&(name).entry, &(name).entry}, (function) }
@@ -67,14 +69,15 @@ void uwq_destroy_work_on_stack(struct uwq_work* work);
 
 /* Queue: true if this call made the item pending; false if it was pending
  * already (that execution will see the caller's stores) or is disabled.  On a
- * draining or destroyed queue: reported, dropped, and true (Q7). */
+ * draining or destroyed queue: reported, dropped, and true (Q7).  [UWQ-C-3] */
 bool uwq_queue_work(struct uwq_workqueue* wq, struct uwq_work* work);
 bool uwq_queue_work_on(int cpu, struct uwq_workqueue* wq, struct uwq_work* work);
 bool uwq_queue_work_node(int node, struct uwq_workqueue* wq, struct uwq_work* work);
 
 /* Cancel: true if the item was pending.  The sync forms sleep until it is not
  * running either; they must not be called from the item's own function, nor under
- * a lock that the function takes (both are reported). */
+ * a lock that the function takes (both are reported).  [UWQ-C-4]
+ * Disabling cancels, and refuses queueing until it was enabled as often.  [UWQ-C-5] */
 bool uwq_cancel_work(struct uwq_work* work);
 bool uwq_cancel_work_sync(struct uwq_work* work); /* sleeps */
 bool uwq_disable_work(struct uwq_work* work);
@@ -82,7 +85,7 @@ bool uwq_disable_work_sync(struct uwq_work* work); /* sleeps */
 /* True if the item is enabled now (depth 0). */
 bool uwq_enable_work(struct uwq_work* work);
 bool uwq_enable_and_queue_work(struct uwq_workqueue* wq, struct uwq_work* work);
-/* Waits for the last queued instance; true if there was something to wait for. */
+/* Waits for the last queued instance; true if there was something to wait for.  [UWQ-C-6] */
 bool uwq_flush_work(struct uwq_work* work); /* sleeps */
 
 bool uwq_work_pending(const struct uwq_work* work);
@@ -93,12 +96,13 @@ unsigned uwq_work_busy(struct uwq_work* work);
 
 /* NULL with errno set (EINVAL, ENOMEM, EAGAIN) and the reason in
  * uwq_last_error(); max_active 0 is the default.  `rt` NULL is the process's own
- * Runtime.  Sleeps. */
+ * Runtime.  Sleeps.  [UWQ-C-7] */
 struct uwq_workqueue* uwq_alloc_workqueue(struct uwq_runtime* rt, const char* name, unsigned flags,
                                           int max_active);
 struct uwq_workqueue* uwq_alloc_ordered_workqueue(struct uwq_runtime* rt, const char* name,
                                                   unsigned flags);
-/* Drains and frees.  Not from an item of the queue (reported, nothing done). */
+/* Drains and frees; a second call is reported and does nothing.  Not from an item of
+ * the queue (reported, nothing done).  [UWQ-C-8] */
 void uwq_destroy_workqueue(struct uwq_workqueue* wq); /* sleeps */
 void uwq_flush_workqueue(struct uwq_workqueue* wq);   /* sleeps */
 void uwq_drain_workqueue(struct uwq_workqueue* wq);   /* sleeps */
@@ -125,7 +129,7 @@ struct uwq_workqueue_attrs {
   bool ordered;         /* must be true for an ordered queue */
   uint64_t cpumask[16]; /* bit per CPU; all zero: every CPU */
 };
-/* 0, -EINVAL (per-CPU queue, bad value), -ENOMEM.  Sleeps. */
+/* 0, -EINVAL (per-CPU queue, bad value), -ENOMEM.  Sleeps.  [UWQ-C-9] */
 int uwq_apply_workqueue_attrs(struct uwq_workqueue* wq, const struct uwq_workqueue_attrs* attrs);
 
 enum uwq_system_wq {

@@ -154,9 +154,9 @@ UWQ_BODY(Concurrency, T115_CpuIntensive, .schedules = 500, .repeat = 2) {
 }
 
 // P1, P9, P11: 32 items deep, each waits for the next one, on one CPU.
-UWQ_BODY(Concurrency, T116_Interdependent, .schedules = 100, .max_steps = 1000000) {
-  Workqueue* const wq = env.Alloc("percpu", core::kWqPercpu);
-  Workqueue* const other = env.Alloc("other", core::kWqPercpu);
+static void PlayInterdependent(Env& env, unsigned flags) {
+  Workqueue* const wq = env.Alloc("deep", flags);
+  Workqueue* const other = env.Alloc("other", flags);
   constexpr int kDeep = 32;
   std::vector<std::unique_ptr<base::Completion>> done;
   std::vector<std::unique_ptr<Item>> items;
@@ -175,6 +175,12 @@ UWQ_BODY(Concurrency, T116_Interdependent, .schedules = 100, .max_steps = 100000
   FlushWorkqueue(other);
   for (auto& item : items) EXPECT_EQ(item->runs(), 1);
 }
+UWQ_BODY(Concurrency, T116_Interdependent, .schedules = 100, .max_steps = 1000000) {
+  PlayInterdependent(env, core::kWqPercpu);
+}
+UWQ_BODY(Concurrency, T116_InterdependentUnbound, .schedules = 100, .max_steps = 1000000) {
+  PlayInterdependent(env, core::kWqUnbound);
+}
 
 // The same where the pool is not told that they block.
 UWQ_BODY(Concurrency, T116_InterdependentForeign, .schedules = 100) {
@@ -185,6 +191,26 @@ UWQ_BODY(Concurrency, T116_InterdependentForeign, .schedules = 100) {
   EXPECT_TRUE(env.Queue(wq, b));
   FlushWorkqueue(wq);
   EXPECT_EQ(a.runs() + b.runs(), 2);
+}
+
+// P6: an item of a CPU_INTENSIVE queue leaves the count when it starts, so that the next
+// one need not wait for hog detection, which is off here.
+UWQ_BODY(
+    Concurrency, T119_SecondDoesNotWait, .schedules = 300, .repeat = 2,
+    .tune = [](core::RuntimeOptions* o) { o->cpu_intensive_thresh_ns = 0; }) {
+  Workqueue* const wq = env.Alloc("intensive", core::kWqPercpu | core::kWqCpuIntensive);
+  std::atomic<bool> second_ran{false};
+  Item first([&] {
+    AwaitTrue([&] {
+      if (!second_ran) Burn(kMillisecond);
+      return second_ran.load();
+    });
+  });
+  Item second([&] { second_ran = true; });
+  EXPECT_TRUE(env.Queue(wq, first));
+  EXPECT_TRUE(env.Queue(wq, second));
+  FlushWorkqueue(wq);
+  EXPECT_EQ(first.runs() + second.runs(), 2);
 }
 
 // P4: an item that computes for too long does not hold the CPU's others back.
@@ -284,21 +310,23 @@ UWQ_BODY(Concurrency, T120_Highpri, .schedules = 2000, .repeat = 10) {
 
 // P10: a burst's workers are reaped down to the policy's number, never to none, and
 // later work still runs.
-UWQ_BODY(
-    Concurrency, T122_IdleReaping, .schedules = 100, .max_steps = 1000000, .repeat = 1,
-    .tune = [](core::RuntimeOptions* o) { o->idle_worker_timeout_ns = 20 * base::kMillisecond; }) {
-  Workqueue* const wq = env.Alloc("percpu", core::kWqPercpu);
+static void PlayIdleReaping(Env& env, unsigned flags) {
+  Workqueue* const wq = env.Alloc("burst", flags);
   const int n = kSim ? 12 : 64;
   Gate gate;
+  std::atomic<int> pool_id{-1};
   std::vector<std::unique_ptr<Item>> items;
   for (int i = 0; i < n; ++i) {
-    items.push_back(std::make_unique<Item>([&] { gate.Pass(); }));
+    items.push_back(std::make_unique<Item>([&] {
+      pool_id = CurrentPoolId();
+      gate.Pass();
+    }));
     EXPECT_TRUE(env.Queue(wq, *items.back()));
   }
   gate.AwaitArrivals(n);
   const auto workers = [&] {
     for (const core::PoolSnapshot& pool : core::TakeSnapshot(env.runtime()).pools) {
-      if (pool.cpu == 0) return pool.nr_workers;
+      if (pool.id == pool_id) return pool.nr_workers;
     }
     return -1;
   };
@@ -315,6 +343,16 @@ UWQ_BODY(
   EXPECT_TRUE(env.Queue(wq, later));
   FlushWorkqueue(wq);
   EXPECT_EQ(later.runs(), 1);
+}
+UWQ_BODY(
+    Concurrency, T122_IdleReaping, .schedules = 100, .max_steps = 1000000, .repeat = 1,
+    .tune = [](core::RuntimeOptions* o) { o->idle_worker_timeout_ns = 20 * base::kMillisecond; }) {
+  PlayIdleReaping(env, core::kWqPercpu);
+}
+UWQ_BODY(
+    Concurrency, T122_IdleReapingUnbound, .schedules = 100, .max_steps = 1000000, .repeat = 1,
+    .tune = [](core::RuntimeOptions* o) { o->idle_worker_timeout_ns = 20 * base::kMillisecond; }) {
+  PlayIdleReaping(env, core::kWqUnbound);
 }
 
 // P13: a function that returns with a lock held.

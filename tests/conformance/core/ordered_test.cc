@@ -203,11 +203,9 @@ UWQ_BODY(Ordered, T029_FlushLaterWaitsEarlier, .schedules = 3000) {
   Item a([] { Sleep(3 * kMillisecond); }), b;
   EXPECT_TRUE(env.Queue(wq, a));
   EXPECT_TRUE(env.Queue(wq, b));
-  const Nanos start = base::Now();
   EXPECT_TRUE(core::FlushWork(b) || b.runs() == 1);
   EXPECT_EQ(a.runs(), 1);
   EXPECT_EQ(a.running(), 0);
-  EXPECT_GE(base::Now() - start + kMillisecond, a.runs() * kMillisecond);
   FlushWorkqueue(wq);
 }
 
