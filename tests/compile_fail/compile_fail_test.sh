@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # compile_fail_test.sh -- each *_fails.cc is refused by the lock analysis of
-# --config=clang with the words of its expect-error line, and by nothing else:
+# --config=proofs with the words of its expect-error line, and by nothing else:
 # without these flags it compiles, as does the control, locked.cc, with them.
 set -u
 
 folder=tests/compile_fail
-mapfile -t flags < <(grep '^build:clang ' "$1" | grep -oE -- '--copt=[^ ]*thread-safety[^ ]*' | cut -d= -f2-)
+mapfile -t flags < <(grep '^build:proofs ' "$1" | grep -oE -- '--copt=[^ ]*thread-safety[^ ]*' | cut -d= -f2-)
 if ((${#flags[@]} == 0)); then
   echo "no thread-safety flag in $1"
   exit 1
