@@ -120,6 +120,17 @@ UWQ_BODY_ON_KINDS(Faults, T125_ThreadCreationFails, .schedules = 1000, .repeat =
   EXPECT_EQ(blocker.runs(), 1);
 }
 
+// Whether a snapshot shows the rescuer at work, with the function that it executes.
+bool SeenAsRescuer(Env& env, base::ThreadId tid) {
+  for (const core::PoolSnapshot& pool : core::TakeSnapshot(env.runtime()).pools) {
+    for (const core::WorkerSnapshot& worker : pool.workers) {
+      if (worker.tid != tid) continue;
+      return worker.rescuer && !worker.idle && worker.func.find("Item::Run") != std::string::npos;
+    }
+  }
+  return false;
+}
+
 // R3, R4, T126: each rescuer runs the items of its own queue only.
 UWQ_BODY(FaultsRescuer, T126_OnlyItsOwn, .schedules = 1500, .repeat = 2, .tune = &ShortPause) {
   Workqueue* const a = env.Alloc("reclaim_a", core::kWqPercpu | core::kWqMemReclaim);
@@ -131,6 +142,7 @@ UWQ_BODY(FaultsRescuer, T126_OnlyItsOwn, .schedules = 1500, .repeat = 2, .tune =
       EXPECT_EQ(CurrentQueue(), i % 2 == 0 ? a : b);
       if (!core::CurrentIsRescuer()) return;
       EXPECT_EQ(core::CurrentWorker()->rescue_wq, i % 2 == 0 ? a : b);
+      EXPECT_TRUE(SeenAsRescuer(env, core::CurrentWorker()->tid.load()));
     }));
     EXPECT_TRUE(QueueWorkOn(0, i % 2 == 0 ? a : b, *items.back()));
   }

@@ -44,17 +44,25 @@ PoolSnapshot SnapshotOf(WorkerPool* pool) {
   s.nr_idle = pool->nr_idle;
   s.nr_running = pool->nr_running;
   for (ListNode* n = pool->worklist.next; n != &pool->worklist; n = n->next) ++s.nr_waiting;
-  for (Worker* w : pool->workers) {
+  const auto add = [&s](const Worker* w) {
     WorkerSnapshot ws;
     ws.id = w->id;
     ws.tid = w->tid.load(std::memory_order_relaxed);
     ws.idle = (w->flags & Worker::kIdle) != 0;
+    ws.rescuer = w->rescue_wq != nullptr;
     if (w->current_work != nullptr) {
       ws.func = FuncName(w->current_func);
       ws.desc =
           w->desc[0] != '\0' ? w->desc : w->current_pwq->wq.load(std::memory_order_relaxed)->name;
     }
     s.workers.push_back(std::move(ws));
+  };
+  for (const Worker* w : pool->workers) add(w);
+  // A rescuer belongs to its queue; it is seen in the pool that it helps.
+  for (const Worker* bucket : pool->busy) {
+    for (const Worker* w = bucket; w != nullptr; w = w->busy_next) {
+      if (w->rescue_wq != nullptr) add(w);
+    }
   }
   return s;
 }

@@ -15,7 +15,7 @@ struct WorkerSnapshot {
   int id = 0;
   base::ThreadId tid = 0;
   bool idle = false;
-  bool rescuer = false;
+  bool rescuer = false;  // of a WQ_MEM_RECLAIM queue, not counted in nr_workers
   std::string func;  // what it executes; empty: nothing
   std::string desc;  // set_worker_desc(), or the queue's name
 };
