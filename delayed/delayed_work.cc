@@ -33,6 +33,14 @@ Nanos FromDuration(uwq_delayed_work* dw, absl::Duration delay) {
   return base::kForever;
 }
 
+void InitTimer(uwq_delayed_work* dw, uint32_t flags) {
+  dw->timer = {};
+  dw->wq = nullptr;
+  dw->cpu = core::kWorkCpuUnbound;
+  dw->flags = flags;
+  if ((flags & UWQ_DELAYED_EXPIRES) != 0) *delayed::ExpiresOf(dw) = 0;
+}
+
 // The item is claimed.
 void Start(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns) {
   if (delay_ns == 0 || wq->HasFlag(core::kWqDestroying)) {
@@ -66,17 +74,11 @@ extern "C" {
 
 void uwq_init_delayed_work(uwq_delayed_work* dw, uwq_work_func_t func, uint32_t flags) {
   core::InitWork(&dw->work, func, false);
-  dw->timer = {};
-  dw->wq = nullptr;
-  dw->cpu = core::kWorkCpuUnbound;
-  dw->flags = flags;
+  InitTimer(dw, flags);
 }
 void uwq_init_delayed_work_onstack(uwq_delayed_work* dw, uwq_work_func_t func, uint32_t flags) {
   core::InitWork(&dw->work, func, true);
-  dw->timer = {};
-  dw->wq = nullptr;
-  dw->cpu = core::kWorkCpuUnbound;
-  dw->flags = flags;
+  InitTimer(dw, flags);
 }
 void uwq_destroy_delayed_work_on_stack(uwq_delayed_work* dw) {
   core::DestroyWorkOnStack(&dw->work);

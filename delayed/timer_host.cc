@@ -32,6 +32,18 @@ Nanos SlackOf(const DelayedItem* dw, Nanos delay) {
   return (dw->flags & UWQ_DELAYED_DEFERRABLE) != 0 ? DeferrableSlack(delay) : 0;
 }
 
+// The kernel's INITIAL_JIFFIES, so that what cannot stand a wrap of the lower 32 bits
+// fails within five minutes and not after seven weeks.
+constexpr unsigned long kInitialTicks = static_cast<uint32_t>(-300 * 1000);
+const Nanos start_ns = base::Now() / base::kMillisecond * base::kMillisecond;
+
+// The item is armed, and the caller's.
+void NoteExpires(DelayedItem* dw) {
+  if ((dw->flags & UWQ_DELAYED_EXPIRES) == 0) return;
+  base::AtomicRef<unsigned long>(*ExpiresOf(dw))
+      .store(uwq_ticks_at(dw->timer.deadline_ns), std::memory_order_relaxed);
+}
+
 bool StealTimer(core::WorkItem* work) {
   // TIMER is set, so wq was written before; it may be re-armed elsewhere meanwhile,
   // hence an atomic read, and Steal looks again under the lock.
@@ -80,6 +92,7 @@ void TimerHost::Arm(DelayedItem* dw, int cpu, core::Workqueue* wq, Nanos delay_n
     earlier = wheel_.Arm(&dw->timer, deadline, now, SlackOf(dw, delay_ns));
     wake = TimerWheel::WakeTime(dw->timer);
     ++wq->armed_timers;
+    NoteExpires(dw);
     awaited = core::EnterTimer(&dw->work);
   }
   // The item may already be anybody's: only its address is used from here on.
@@ -111,7 +124,9 @@ bool TimerHost::Rearm(DelayedItem* dw, int cpu, core::Workqueue* wq, Nanos delay
     if (core::OnList(word) || (word & core::kTimer) == 0 || Wq(dw) != wq) return false;
     if (only_earlier && dw->timer.deadline_ns <= deadline) return true;
     dw->cpu = cpu;
-    if (!wheel_.Mod(&dw->timer, deadline, now, SlackOf(dw, delay_ns)).earlier) return true;
+    const bool earlier = wheel_.Mod(&dw->timer, deadline, now, SlackOf(dw, delay_ns)).earlier;
+    NoteExpires(dw);
+    if (!earlier) return true;
     wake = TimerWheel::WakeTime(dw->timer);
   }
   loop_->ArmAt(wake);
@@ -183,3 +198,8 @@ void TimerHost::TakeDown(core::Workqueue* wq) {
 }
 
 }  // namespace uwq::delayed
+
+extern "C" unsigned long uwq_ticks_at(int64_t ns) {
+  return uwq::delayed::kInitialTicks +
+         static_cast<unsigned long>((ns - uwq::delayed::start_ns) / uwq::base::kMillisecond);
+}

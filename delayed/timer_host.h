@@ -21,6 +21,11 @@ namespace uwq::delayed {
 
 using DelayedItem = ::uwq_delayed_work;
 
+// Of an item with UWQ_DELAYED_EXPIRES: the word behind it.
+inline unsigned long* ExpiresOf(DelayedItem* dw) {
+  return reinterpret_cast<unsigned long*>(dw + 1);
+}
+
 class TimerHost : public core::RuntimeExtension {
  public:
   static absl::StatusOr<std::unique_ptr<core::RuntimeExtension>> Make(core::Runtime* runtime);

@@ -33,6 +33,9 @@ enum {
   /* Does not wake an idle process: fires with the next other timer, at most
    * 12.5 % of its delay late (D11). */
   UWQ_DELAYED_DEFERRABLE = 1 << 0,
+  /* An unsigned long follows the item; whoever arms it writes the deadline there, in
+   * ticks: `timer.expires` of <linux/workqueue.h>. */
+  UWQ_DELAYED_EXPIRES = 1 << 1,
 };
 
 #define UWQ_DELAYED_WORK_INITIALIZER(name, function, delayed_flags)                            \
@@ -73,6 +76,9 @@ bool uwq_flush_delayed_work(struct uwq_delayed_work* dw); /* sleeps */
 bool uwq_delayed_work_pending(const struct uwq_delayed_work* dw);
 /* The absolute CLOCK_MONOTONIC deadline in ns, or 0 if no timer is armed.  Advisory. */
 int64_t uwq_delayed_work_deadline(struct uwq_delayed_work* dw);
+/* `jiffies` of <linux/jiffies.h> at the CLOCK_MONOTONIC time `ns`: milliseconds since
+ * the process started, counted from five minutes before a 32-bit wrap. */
+unsigned long uwq_ticks_at(int64_t ns);
 
 #ifdef __cplusplus
 } /* extern "C" */

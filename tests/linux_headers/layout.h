@@ -51,7 +51,7 @@ SAME_PLACE(delayed_work, timer.uwq_node, uwq_delayed_work, timer);
 SAME_PLACE(delayed_work, wq, uwq_delayed_work, wq);
 SAME_PLACE(delayed_work, cpu, uwq_delayed_work, cpu);
 SAME_PLACE(delayed_work, uwq_flags, uwq_delayed_work, flags);
-LAYOUT(offsetof(struct delayed_work, timer.expires) >= sizeof(struct uwq_delayed_work));
+LAYOUT(offsetof(struct delayed_work, timer.expires) == sizeof(struct uwq_delayed_work));
 
 /* Both kinds of timers are uwq_ktimer. */
 LAYOUT(sizeof(struct timer_list) == sizeof(struct uwq_ktimer));

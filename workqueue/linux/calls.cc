@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "workqueue/base/sync.h"
 #include "workqueue/core/report.h"
+#include "workqueue/core/runtime.h"
 #include "workqueue/linux/uwq_linux.h"
 
 namespace base = uwq::base;
@@ -63,6 +64,8 @@ void uwq_linux_set_worker_desc(const char* fmt, ...) {
   va_end(args);
   uwq_set_worker_desc(text.c_str());
 }
+
+void uwq_watchdog_touch(int cpu) { core::Runtime::Default()->WatchdogTouch(cpu); }
 
 int uwq_schedule_on_each_cpu(uwq_work_func_t func) {
   uwq_linux_might_sleep("schedule_on_each_cpu");

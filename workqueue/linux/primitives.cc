@@ -62,11 +62,6 @@ bool InBhItem() {
   return worker != nullptr && worker->current_work != nullptr && worker->pool->bh;
 }
 
-// Starts at the kernel's INITIAL_JIFFIES, so that what cannot stand a wrap of the
-// lower 32 bits fails within five minutes and not after seven weeks.
-constexpr unsigned long kInitialJiffies = static_cast<uint32_t>(-300 * 1000);
-const base::Nanos start_ns = base::Now() / base::kMillisecond * base::kMillisecond;
-
 core::Runtime* DefaultRuntime() { return core::Runtime::Default(); }
 
 }  // namespace
@@ -138,10 +133,7 @@ bool uwq_block_on(const void* word, uint32_t value, int64_t deadline_ns, const c
 
 int64_t uwq_now_ns(void) { return base::Now(); }
 
-unsigned long uwq_jiffies(void) {
-  return kInitialJiffies +
-         static_cast<unsigned long>((base::Now() - start_ns) / base::kMillisecond);
-}
+unsigned long uwq_jiffies(void) { return uwq_ticks_at(base::Now()); }
 
 void uwq_sleep_ns(int64_t ns, const char* what) {
   uwq_linux_might_sleep(what);

@@ -142,6 +142,7 @@ struct uwq_workqueue* uwq_linux_alloc_workqueue(const char* fmt, unsigned flags,
 struct uwq_workqueue* uwq_linux_alloc_ordered_workqueue(const char* fmt, unsigned flags, ...)
     UWQ_PRINTF(1, 3);
 void uwq_linux_set_worker_desc(const char* fmt, ...) UWQ_PRINTF(1, 2);
+void uwq_watchdog_touch(int cpu);
 int uwq_schedule_on_each_cpu(uwq_work_func_t func);          /* sleeps */
 long uwq_work_on_cpu(int cpu, long (*fn)(void*), void* arg); /* sleeps */
 

@@ -131,9 +131,6 @@ static inline struct workqueue_struct *uwq_kernel_q(struct uwq_workqueue *wq) {
 static inline uwq_work_func_t uwq_f(work_func_t func) {
   return (uwq_work_func_t)(void (*)(void))func;
 }
-static inline uint32_t uwq_timer_flags(unsigned int tflags) {
-  return tflags & TIMER_DEFERRABLE ? UWQ_DELAYED_DEFERRABLE : 0;
-}
 
 /* --- Initialisers and predicates (1.5) -------------------------------------------------- */
 
@@ -141,11 +138,13 @@ static inline uint32_t uwq_timer_flags(unsigned int tflags) {
 #define WORK_DATA_STATIC_INIT() WORK_DATA_INIT()
 #define __WORK_INITIALIZER(n, f) \
   { WORK_DATA_INIT(), {&(n).entry, &(n).entry}, (f) }
-#define __DELAYED_WORK_INITIALIZER(n, f, tflags)                                          \
-  {                                                                                       \
-    __WORK_INITIALIZER((n).work, (f)), {                                                  \
-      { {{0, 0}, 0, 0}, 0, 0, (tflags)&TIMER_DEFERRABLE ? UWQ_DELAYED_DEFERRABLE : 0, 0 } \
-    }                                                                                     \
+#define UWQ_TIMER_FLAGS(tflags) \
+  (UWQ_DELAYED_EXPIRES | ((tflags)&TIMER_DEFERRABLE ? UWQ_DELAYED_DEFERRABLE : 0))
+#define __DELAYED_WORK_INITIALIZER(n, f, tflags)           \
+  {                                                        \
+    __WORK_INITIALIZER((n).work, (f)), {                   \
+      { {{0, 0}, 0, 0}, 0, 0, UWQ_TIMER_FLAGS(tflags), 0 } \
+    }                                                      \
   }
 #define DECLARE_WORK(n, f) struct work_struct n = __WORK_INITIALIZER(n, f)
 #define DECLARE_DELAYED_WORK(n, f) struct delayed_work n = __DELAYED_WORK_INITIALIZER(n, f, 0)
@@ -160,13 +159,11 @@ static inline void INIT_WORK_ONSTACK(struct work_struct *work, work_func_t func)
 }
 static inline void uwq_linux_init_delayed(struct delayed_work *dw, work_func_t func,
                                           unsigned int tflags) {
-  uwq_init_delayed_work(uwq_dw(dw), uwq_f(func), uwq_timer_flags(tflags));
-  dw->timer.expires = 0;
+  uwq_init_delayed_work(uwq_dw(dw), uwq_f(func), UWQ_TIMER_FLAGS(tflags));
 }
 static inline void uwq_linux_init_delayed_onstack(struct delayed_work *dw, work_func_t func,
                                                   unsigned int tflags) {
-  uwq_init_delayed_work_onstack(uwq_dw(dw), uwq_f(func), uwq_timer_flags(tflags));
-  dw->timer.expires = 0;
+  uwq_init_delayed_work_onstack(uwq_dw(dw), uwq_f(func), UWQ_TIMER_FLAGS(tflags));
 }
 /* Macros, since drivers pass a function of `struct delayed_work *`'s container through
  * expressions that only a macro's argument allows. */
@@ -266,30 +263,20 @@ static inline long work_on_cpu(int cpu, long (*fn)(void *), void *arg) {
 
 /* --- Delayed work (1.7) -------------------------------------------------------------------- */
 
-/* dw->timer.expires, which drivers read: written ahead, since an item may be gone as soon
- * as it is armed.  Exact with one queuer; advisory, as any look at an armed timer. */
-static inline void uwq_note_expires(struct delayed_work *dw, unsigned long delay) {
-  if (delay != 0) WRITE_ONCE(dw->timer.expires, jiffies + delay);
-}
-
 static inline bool queue_delayed_work_on(int cpu, struct workqueue_struct *wq,
                                          struct delayed_work *dw, unsigned long delay) {
-  if (!work_pending(&dw->work)) uwq_note_expires(dw, delay);
   return uwq_queue_delayed_work_on(cpu, uwq_q(wq), uwq_dw(dw), uwq_ticks_to_ns(delay));
 }
 static inline bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *dw,
                                       unsigned long delay) {
-  if (!work_pending(&dw->work)) uwq_note_expires(dw, delay);
   return uwq_queue_delayed_work(uwq_q(wq), uwq_dw(dw), uwq_ticks_to_ns(delay));
 }
 static inline bool mod_delayed_work_on(int cpu, struct workqueue_struct *wq,
                                        struct delayed_work *dw, unsigned long delay) {
-  uwq_note_expires(dw, delay);
   return uwq_mod_delayed_work_on(cpu, uwq_q(wq), uwq_dw(dw), uwq_ticks_to_ns(delay));
 }
 static inline bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *dw,
                                     unsigned long delay) {
-  uwq_note_expires(dw, delay);
   return uwq_mod_delayed_work(uwq_q(wq), uwq_dw(dw), uwq_ticks_to_ns(delay));
 }
 static inline bool schedule_delayed_work(struct delayed_work *dw, unsigned long delay) {
@@ -392,6 +379,8 @@ static inline unsigned int work_busy(struct work_struct *work) {
 #define set_worker_desc(...) uwq_linux_set_worker_desc(__VA_ARGS__)
 /* To standard error. */
 static inline void show_all_workqueues(void) { uwq_show_all_workqueues(NULL, 2); }
+/* What has kept this CPU busy is no stall. */
+static inline void wq_watchdog_touch(int cpu) { uwq_watchdog_touch(cpu); }
 
 /* --- Attributes (1.13) ---------------------------------------------------------------------------
  */
@@ -440,7 +429,6 @@ int workqueue_sysfs_register(struct workqueue_struct *wq)
     UWQ_UNSUPPORTED("workqueue_sysfs_register(): there is no sysfs; see tools/wqtop");
 int workqueue_unbound_housekeeping_update(const struct cpumask *hk)
     UWQ_UNSUPPORTED("workqueue_unbound_housekeeping_update() is CPU isolation inside the kernel");
-void wq_watchdog_touch(int cpu) UWQ_UNSUPPORTED("wq_watchdog_touch()");
 void print_worker_info(const char *log_lvl, struct task_struct *task)
     UWQ_UNSUPPORTED("print_worker_info(): use show_all_workqueues()");
 void wq_worker_comm(char *buf, size_t size, struct task_struct *task)
