@@ -130,6 +130,9 @@ def main():
         # Only what was asked for is compared; the file may hold every program.
         for name in [n for n, p in user.program.items() if p and p not in args.programs]:
             del user.verdict[name]
+        for program in args.programs:
+            if program not in user.ended:
+                user.verdict["!" + program] = (False, "over uwq the program did not reach its end")
     docs = explanations(args.differences) if args.differences else {}
 
     names = list(kernel.verdict)
@@ -163,6 +166,8 @@ def main():
         failed += not good
     for name, lines in kernel.warned.items():
         print(f"note: {name} made the kernel say: {lines[0]}")
+    for name, lines in user.warned.items() if user else ():
+        print(f"note: {name} made uwq say: {lines[0]}")
     if differences:
         print("\ndifferences:")
         for name, sentence in differences:

@@ -84,7 +84,10 @@ class TapTest(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertTrue(out.endswith("0 passed, 1 failed\n"))
 
-    USER = "# suite cancel\nok T052.percpu\n# T069 x\n# T069 expects a report\nuwq: enable underflow\nok T069\n"
+    USER = (
+        "# suite cancel\nok T052.percpu\n# T069 x\n# T069 expects a report\nuwq: enable underflow\nok T069\n"
+        "# end cancel: 2 passed, 0 failed\n"
+    )
 
     def test_agreement(self):
         code, out = self.run_tap(GOOD, self.USER, "")
@@ -110,6 +113,11 @@ class TapTest(unittest.TestCase):
         code, out = self.run_tap(GOOD, self.USER + "# T999 new\nok T999\n", "")
         self.assertEqual(code, 1)
         self.assertIn("T999", out)
+
+    def test_crash_over_uwq_fails(self):
+        code, out = self.run_tap(GOOD, self.USER.split("# end")[0], "")
+        self.assertEqual(code, 1)
+        self.assertIn("over uwq the program did not reach its end", out)
 
     def test_other_programs_of_the_userspace_file_are_left_out(self):
         code, out = self.run_tap(GOOD, self.USER + "# suite flush\n# F2 x\nok F2\n", "")

@@ -45,6 +45,13 @@
 #define CONF_O 4u /* ordered */
 #define CONF_PUO (CONF_P | CONF_U | CONF_O)
 
+/* Per-cpu must be said since 7.0, and may not be said for BH queues before. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+#define CONF_BH (WQ_BH | WQ_PERCPU)
+#else
+#define CONF_BH WQ_BH
+#endif
+
 struct conf_test {
   const char *id;
   const char *name;

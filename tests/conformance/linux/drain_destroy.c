@@ -4,7 +4,7 @@
  *
  * Invariant under test: X2, while a queue drains only its own items may queue on it; Q7, everybody
  * else is told "true" and the item is dropped. Covers T093 to T104 (T101 needs a forged reference,
- * T102 hangs a kernel), X5. Read on: conf.h, flush.c.
+ * T102 hangs a kernel), X5, X9. Read on: conf.h, flush.c.
  *
  * Kernels up to 6.12 leave PENDING set on a dropped item for ever, later ones clear it; the
  * programs follow the kernel version they are built for, and always start again with INIT_WORK.
@@ -243,6 +243,43 @@ static void t103_create_destroy_storm(struct workqueue_struct *unused) {
   EXPECT_EQ(atomic_read(&storm_runs), 3 * 40 * 3);
 }
 
+/* ---- T104: a BH item is never chained (X9), so a drain ends one that requeues itself for ever */
+
+static struct {
+  struct work_struct work;
+  struct workqueue_struct *wq;
+  struct completion entered;
+  atomic_t runs, falses;
+} endless;
+
+static void endless_fn(struct work_struct *work) {
+  if (atomic_inc_return(&endless.runs) == 1) complete(&endless.entered);
+  udelay(100);
+  if (!queue_work(endless.wq, work)) atomic_inc(&endless.falses);
+}
+
+static void t104_bh_requeue_in_drain(struct workqueue_struct *unused) {
+  struct conf_thread drain;
+  int runs;
+
+  memset(&endless, 0, sizeof(endless));
+  init_completion(&endless.entered);
+  endless.wq = alloc_workqueue("conf_bh", CONF_BH, 0);
+  EXPECT(endless.wq != NULL);
+  if (!endless.wq) return;
+  INIT_WORK(&endless.work, endless_fn);
+  EXPECT(queue_work_on(1, endless.wq, &endless.work));
+  CONF_WAIT(&endless.entered);
+  conf_thread_start(&drain, conf_do_drain, endless.wq);
+  conf_thread_join(&drain);
+  runs = atomic_read(&endless.runs);
+  conf_linger();
+  EXPECT_EQ(atomic_read(&endless.runs), runs); /* the last requeue was dropped ... */
+  EXPECT_EQ(atomic_read(&endless.falses), 0);  /* ... and told "true" all the same */
+  EXPECT_EQ(work_pending(&endless.work), DROPPED_STAYS_PENDING);
+  destroy_workqueue(endless.wq);
+}
+
 static const struct conf_test tests[] = {
     {"T093", "outside queue during drain", t093_outside_queue, CONF_PUO, 0},
     {"T094", "chain", t094_chain, CONF_PUO, 0},
@@ -255,6 +292,7 @@ static const struct conf_test tests[] = {
     {"T099", "queue on destroying", t099_queue_on_destroying, 0, 0},
     {"T100", "slow drain message", t100_slow_drain, CONF_PUO, 0},
     {"T103", "create and destroy storm", t103_create_destroy_storm, 0, 0},
+    {"T104", "BH requeue during drain", t104_bh_requeue_in_drain, 0, 0},
 };
 
 CONF_MODULE("drain_destroy", tests);

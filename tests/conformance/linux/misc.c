@@ -10,13 +10,6 @@
 
 #include "conf.h"
 
-/* Per-cpu must be said since 7.0, and may not be said for BH queues before. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
-#define BH_FLAGS (WQ_BH | WQ_PERCPU)
-#else
-#define BH_FLAGS WQ_BH
-#endif
-
 /* ---- T129, B1: BH context; items here must not sleep, so they have their own type */
 
 struct bh_item {
@@ -75,7 +68,7 @@ static void bh_basics(struct workqueue_struct *wq) {
 }
 
 static void t129_bh_context(struct workqueue_struct *unused) {
-  struct workqueue_struct *wq = alloc_workqueue("conf_bh", BH_FLAGS, 0);
+  struct workqueue_struct *wq = alloc_workqueue("conf_bh", CONF_BH, 0);
 
   EXPECT(wq != NULL);
   if (!wq) return;
@@ -84,7 +77,7 @@ static void t129_bh_context(struct workqueue_struct *unused) {
 }
 
 static void t129_bh_highpri(struct workqueue_struct *unused) {
-  struct workqueue_struct *wq = alloc_workqueue("conf_bhhi", BH_FLAGS | WQ_HIGHPRI, 0);
+  struct workqueue_struct *wq = alloc_workqueue("conf_bhhi", CONF_BH | WQ_HIGHPRI, 0);
 
   EXPECT(wq != NULL);
   if (!wq) return;
@@ -93,7 +86,7 @@ static void t129_bh_highpri(struct workqueue_struct *unused) {
 }
 
 static void b1_bh_order(struct workqueue_struct *unused) {
-  struct workqueue_struct *wq = alloc_workqueue("conf_bh", BH_FLAGS, 0);
+  struct workqueue_struct *wq = alloc_workqueue("conf_bh", CONF_BH, 0);
   static struct conf_log log;
   static struct bh_item item[12];
   int i;
@@ -115,12 +108,12 @@ static void b1_bh_order(struct workqueue_struct *unused) {
 
 static void t130_bh_with_limit(struct workqueue_struct *unused) {
   conf_expect_report();
-  EXPECT(alloc_workqueue("conf_bad", BH_FLAGS, 1) == NULL);
+  EXPECT(alloc_workqueue("conf_bad", CONF_BH, 1) == NULL);
 }
 
 static void t130_bh_unbound(struct workqueue_struct *unused) {
   conf_expect_report();
-  EXPECT(alloc_workqueue("conf_bad", BH_FLAGS | WQ_UNBOUND, 0) == NULL);
+  EXPECT(alloc_workqueue("conf_bad", CONF_BH | WQ_UNBOUND, 0) == NULL);
 }
 
 /* ---- T131: a BH item may cancel a BH item of another CPU and wait for it */
