@@ -47,11 +47,12 @@ expect list 0 "module module_fixture" "parameter small: byte"
 coproc stay { exec "$program" --stay 2>&1; }
 # shellcheck disable=SC2154  # set by coproc
 pid=$stay_PID
-while IFS= read -r line <&"${stay[0]}"; do
+exec {lines}<&"${stay[0]}" # bash closes its own as soon as the program has ended
+while IFS= read -r line <&"$lines"; do
   if [[ $line == "second init" ]]; then break; fi
 done
 kill -TERM "$pid"
-output=$(cat <&"${stay[0]}")
+output=$(cat <&"$lines")
 wait "$pid"
 got=$?
 expect "--stay" 0 "first exit"
