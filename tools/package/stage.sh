@@ -105,13 +105,8 @@ fill "$here/uwq-linux.pc.in" "$prefix/lib/pkgconfig/uwq-linux.pc"
 fill "$here/uwqConfig.cmake.in" "$prefix/lib/cmake/uwq/uwqConfig.cmake"
 fill "$here/uwqConfigVersion.cmake.in" "$prefix/lib/cmake/uwq/uwqConfigVersion.cmake"
 
-# Manual pages and tools, as far as this tree has them.
 for page in "$source"/docs/man/*.[1-9]; do
-  [[ -f $page ]] || continue
   install -D -m 644 "$page" "$prefix/share/man/man${page##*.}/${page##*/}"
 done
-for tool in wqtop wqdump; do
-  [[ -x $bin/tools/$tool ]] || continue
-  install -D -m 755 "$bin/tools/$tool" "$prefix/bin/$tool"
-done
+install -D -m 755 "$here/uwq-cc" "$prefix/bin/uwq-cc"
 echo "$(wc -l <<<"$headers") headers, $(du -k -L "$prefix/lib/libuwq.so" | cut -f1) KiB libuwq.so in $prefix"

@@ -426,7 +426,7 @@ static inline void thaw_workqueues(void) { uwq_thaw_workqueues(NULL); }
 
 struct task_struct;
 int workqueue_sysfs_register(struct workqueue_struct *wq)
-    UWQ_UNSUPPORTED("workqueue_sysfs_register(): there is no sysfs; see tools/wqtop");
+    UWQ_UNSUPPORTED("workqueue_sysfs_register(): there is no sysfs; use show_all_workqueues()");
 int workqueue_unbound_housekeeping_update(const struct cpumask *hk)
     UWQ_UNSUPPORTED("workqueue_unbound_housekeeping_update() is CPU isolation inside the kernel");
 void print_worker_info(const char *log_lvl, struct task_struct *task)
