@@ -257,15 +257,12 @@ UWQ_BODY(Diagnostics, BadInput_Alloc, .schedules = 20) {
 UWQ_BODY(Diagnostics, BadInput_Cpu, .schedules = 50) {
   for (Workqueue* wq :
        {env.Make(Kind::kPerCpu), env.Make(Kind::kUnbound), env.Make(Kind::kOrdered)}) {
-    int n = 0;
     for (int cpu : {2, 1023, 100000, -2, -2147483647}) {
       Item x;
       EXPECT_TRUE(QueueWorkOn(cpu, wq, x));
       FlushWorkqueue(wq);
       EXPECT_EQ(x.runs(), 1);
-      ++n;
     }
-    EXPECT_EQ(n, 5);
   }
   const std::vector<std::string> texts = env.ReportTexts(ReportKind::kBadCpu);
   ASSERT_EQ(texts.size(), 1u);  // one function, one report
