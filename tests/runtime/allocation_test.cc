@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // allocation_test.cc -- Q9: queueing, flushing, cancelling and disabling allocate
-// nothing; and 10^4 Runtimes, made and destroyed, leak no thread, descriptor or byte.
+// nothing; a million items need no more than themselves; and 10^4 Runtimes, made and
+// destroyed, leak no thread, descriptor or byte.
 #include <dirent.h>
 
 #include <atomic>
@@ -111,6 +112,29 @@ TEST_P(Q9, NoCallAllocates) {
   EXPECT_EQ(mine, 0);
   EXPECT_EQ(all, 0) << "by workers or the service thread";
   EXPECT_GT(runs, 0);
+  DestroyWorkqueue(wq);
+}
+
+// A million items are queued and live in 40 MB: their own 32 bytes each, and no more.
+TEST(Memory, MillionItems) {
+  constexpr int kItems = 1000000;
+  RuntimeOptions options;
+  options.topology = Topology::Emulated(1, 2);
+  auto runtime = *Runtime::Create(std::move(options));
+  Workqueue* const wq = *AllocWorkqueue(runtime.get(), {"million", kWqUnbound | kWqFreezable, 0});
+  static std::atomic<int> runs;
+  runs = 0;
+  const int64_t before = LiveBytes();
+  std::vector<WorkItem> items(kItems);
+  runtime->FreezeBegin();
+  for (WorkItem& item : items) {
+    InitWord(&item, [](WorkItem*) { ++runs; });
+    ASSERT_TRUE(QueueWork(wq, &item));
+  }
+  EXPECT_LE(LiveBytes() - before, 40 * 1000 * 1000);
+  runtime->Thaw();
+  FlushWorkqueue(wq);
+  EXPECT_EQ(runs, kItems);
   DestroyWorkqueue(wq);
 }
 
