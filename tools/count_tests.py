@@ -138,7 +138,7 @@ def count_result(counts, label, kind, status, outputs):
         counts.fail(label, f"{status} although its test cases passed (see the end of its log)")
 
 
-def count(events, bazel_exit):
+def count(events, bazel_exit, schedules_min=0):
     """Counts over the decoded build events of one `bazel test` run."""
     counts = Counts()
     kinds = {}
@@ -176,6 +176,8 @@ def count(events, bazel_exit):
     # A folder whose BUILD file cannot be read leaves no event, only the exit code.
     if not finished or (bazel_exit not in EXPLAINED_EXITS and not broken):
         counts.fail("bazel", f"ended with exit code {bazel_exit} (see its ERROR lines)")
+    if counts.schedules < schedules_min:
+        counts.fail("explorer", f"{counts.schedules} schedules, of at least {schedules_min}")
     if counts.passed + counts.failed + counts.skipped == 0:
         counts.fail("bazel", "no test ran")
     return counts
@@ -194,9 +196,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("events", help="file written by --build_event_json_file")
     parser.add_argument("--bazel-exit", type=int, default=0, help="exit code of that Bazel")
+    parser.add_argument("--schedules-min", type=int, default=0, help="fewer are a failure")
     parser.add_argument("--counts", help="file to write 'passed failed skipped' to")
     arguments = parser.parse_args()
-    counts = count(read_events(arguments.events), arguments.bazel_exit)
+    counts = count(
+        read_events(arguments.events), arguments.bazel_exit, arguments.schedules_min
+    )
     for name in counts.skips:
         print(f"skipped: {name}")
     for name in counts.failures:

@@ -120,6 +120,8 @@ class Count(unittest.TestCase):
         events = (self.result("PASSED", GREEN, "sim schedules: 40\nno\n") +
                   self.result("PASSED", None, "x sim schedules: 7\nsim schedules: 2\n", "//a:s"))
         self.assertEqual(count_tests.count(events + [END], 0).schedules, 42)
+        self.assertEqual(count_tests.count(events + [END], 0, schedules_min=42).failed, 0)
+        self.assertEqual(count_tests.count(events + [END], 0, schedules_min=43).failed, 1)
 
     def test_command_line(self):
         path = os.path.join(self.folder.name, "events")

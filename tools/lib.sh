@@ -113,7 +113,8 @@ closing_line() {
 }
 
 # Runs `bazel test` and counts: run_tests [BAZEL ARGUMENT...] -- PATTERN...
-# Prints failures and the sum of the explored schedules; leaves the counts in
+# Prints failures and the sum of the explored schedules, of which fewer than
+# SCHEDULES_MIN are a failure; leaves the counts in
 # TESTS_PASSED, TESTS_FAILED and TESTS_SKIPPED.  Returns 1 on any failure.
 run_tests() {
   local events counts status=0
@@ -121,8 +122,8 @@ run_tests() {
   counts=$(mktemp) || return 1
   uwq_bazel test --keep_going --flaky_test_attempts=1 \
     "--build_event_json_file=$events" "$@" || status=$?
-  python3 "$UWQ_ROOT/tools/count_tests.py" --bazel-exit "$status" --counts "$counts" "$events" ||
-    status=1
+  python3 "$UWQ_ROOT/tools/count_tests.py" --bazel-exit "$status" --counts "$counts" \
+    --schedules-min "${SCHEDULES_MIN:-0}" "$events" || status=1
   # shellcheck disable=SC2034  # read by the callers
   TESTS_PASSED=0 TESTS_FAILED=1 TESTS_SKIPPED=0
   # shellcheck disable=SC2034
