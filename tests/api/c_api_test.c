@@ -224,11 +224,11 @@ static void test_queues(struct uwq_runtime* rt) {
 
 static void test_system_queues(struct uwq_runtime* rt) {
   for (int i = 0; i < UWQ_SYSTEM_NR; ++i) {
-    struct uwq_workqueue* wq = uwq_system_wq(rt, (enum uwq_system_wq)i);
-    CHECK(wq != NULL && wq == uwq_system_wq(rt, (enum uwq_system_wq)i));
+    struct uwq_workqueue* wq = uwq_system_wq(rt, i);
+    CHECK(wq != NULL && wq == uwq_system_wq(rt, i));
   }
   CHECK(uwq_system_wq(rt, UWQ_SYSTEM_NR) == NULL);
-  CHECK(uwq_system_wq(rt, (enum uwq_system_wq) - 1) == NULL);
+  CHECK(uwq_system_wq(rt, -1) == NULL);
   CHECK(strcmp(uwq_workqueue_name(uwq_system_wq(rt, UWQ_SYSTEM_PERCPU)), "events") == 0);
   uwq_reset_reports();
   report_count = 0;

@@ -141,7 +141,7 @@ int uwq_apply_workqueue_attrs(uwq_workqueue* wq, const uwq_workqueue_attrs* attr
   return error == EINVAL ? -EINVAL : -ENOMEM;
 }
 
-uwq_workqueue* uwq_system_wq(uwq_runtime* rt, enum uwq_system_wq which) {
+uwq_workqueue* uwq_system_wq(uwq_runtime* rt, int which) {
   core::Runtime* const runtime = Rt(rt);
   if (runtime == nullptr || which < 0 || which >= UWQ_SYSTEM_NR) return nullptr;
   return Handle(runtime->System(static_cast<core::SystemWq>(which)));

@@ -147,8 +147,9 @@ enum uwq_system_wq {
   UWQ_SYSTEM_BH_HIGHPRI,
   UWQ_SYSTEM_NR
 };
-/* The first call for a queue creates it and may sleep; later ones are one load. */
-struct uwq_workqueue* uwq_system_wq(struct uwq_runtime* rt, enum uwq_system_wq which);
+/* `which` is an enum uwq_system_wq; NULL if it is none.  The first call for a queue
+ * creates it and may sleep; later ones are one load. */
+struct uwq_workqueue* uwq_system_wq(struct uwq_runtime* rt, int which);
 
 /* --- The calling thread ----------------------------------------------------------- */
 struct uwq_work* uwq_current_work(void); /* NULL outside items and in BH items */
