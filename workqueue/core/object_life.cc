@@ -11,6 +11,17 @@
 #include "workqueue/core/report.h"
 #include "workqueue/core/runtime.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define UWQ_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UWQ_ASAN 1
+#endif
+#endif
+#if defined(UWQ_ASAN)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace uwq::core {
 namespace {
 
@@ -37,6 +48,14 @@ bool OnOwnStack(const void* p) {
     }
     return b;
   }();
+#if defined(UWQ_ASAN)
+  // The sanitizer keeps locals elsewhere, to notice their use after return.
+  void* const fake = __asan_get_current_fake_stack();
+  if (fake != nullptr &&
+      __asan_addr_is_in_fake_stack(fake, const_cast<void*>(p), nullptr, nullptr) != nullptr) {
+    return true;
+  }
+#endif
   const char* const c = static_cast<const char*>(p);
   return c >= bounds.low && c < bounds.low + bounds.size;
 #endif
