@@ -16,8 +16,8 @@ struct WorkerSnapshot {
   base::ThreadId tid = 0;
   bool idle = false;
   bool rescuer = false;  // of a WQ_MEM_RECLAIM queue, not counted in nr_workers
-  std::string func;  // what it executes; empty: nothing
-  std::string desc;  // set_worker_desc(), or the queue's name
+  std::string func;      // what it executes; empty: nothing
+  std::string desc;      // set_worker_desc(), or the queue's name
 };
 
 struct PoolSnapshot {
