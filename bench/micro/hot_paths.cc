@@ -2,13 +2,14 @@
 //
 // hot_paths.cc -- one hot path N times, for counting instructions.
 //
-//   hot_paths PATH N        hot_paths --list
+//   hot_paths PATH N        hot_paths --list        hot_paths --clock
 //
 // bench/instructions.py runs it under callgrind for two N and divides the difference,
 // so that start-up and the first, cold round drop out.  Everything is as repeatable as
 // it gets: callgrind runs one thread at a time, items wait for no time and no I/O.
 // Deferred to workers are batches of 1000 items, so that a wake-up or two per batch
-// weigh little.
+// weigh little.  --clock does the same by the clock for every path, which counts
+// instructions in the guest of tools/kernel-test bench.
 #include <stdio.h>
 #include <string.h>
 
@@ -23,8 +24,14 @@ namespace {
 
 constexpr size_t kBatch = 1000;
 
+std::atomic<size_t> items_left{0};
+Event batch_done;
+
 struct Item : WorkItem {
-  Item() : WorkItem([](uwq_work*) { ItemDone(); }) {}
+  Item()
+      : WorkItem([](uwq_work*) {
+          if (items_left.fetch_sub(1) == 1) batch_done.Set();
+        }) {}
 };
 
 std::unique_ptr<Workqueue> Make(WorkqueueKind kind, int max_active = 0) {
@@ -35,10 +42,12 @@ void QueueAndRun(WorkqueueKind kind, int max_active, size_t n) {
   const auto wq = Make(kind, max_active);
   const auto items = std::make_unique<Item[]>(kBatch);
   for (size_t done = 0; done < n; done += kBatch) {
-    const uint64_t target = ItemsDone() + kBatch;
+    items_left = kBatch;
+    batch_done.Reset();
     for (size_t i = 0; i < kBatch; ++i) wq->Queue(items[i]);
-    while (ItemsDone() < target) SleepFor(1000000);
+    batch_done.Wait();
   }
+  wq->Flush();
 }
 
 struct Hop : WorkItem {
@@ -55,6 +64,7 @@ void SelfRequeue(WorkqueueKind kind, size_t n) {
   const auto wq = Make(kind);
   Hop hop(wq.get());
   hops_left = n;
+  chain_done.Reset();
   wq->Queue(hop);
   chain_done.Wait();
   hop.Flush();
@@ -64,6 +74,8 @@ void SelfRequeue(WorkqueueKind kind, size_t n) {
 template <typename Body>
 void WhileBlocked(const Body& body) {
   const auto wq = Make(WorkqueueKind::kUnbound, 1);
+  gate.Reset();
+  nr_blocked = 0;
   WorkItem blocker([](uwq_work*) { BlockAtGate(); });
   wq->Queue(blocker);
   AwaitBlocked(1);
@@ -87,7 +99,7 @@ const Path kPaths[] = {
     {"queue_flush",
      [](size_t n) {
        const auto wq = Make(WorkqueueKind::kUnbound);
-       Item item;
+       WorkItem item([](uwq_work*) {});
        for (size_t i = 0; i < n; ++i) {
          wq->Queue(item);
          item.Flush();
@@ -96,7 +108,7 @@ const Path kPaths[] = {
     {"queue_pending",
      [](size_t n) {
        WhileBlocked([n](Workqueue& wq) {
-         Item item;
+         WorkItem item([](uwq_work*) {});
          wq.Queue(item);
          for (size_t i = 0; i < n; ++i) (void)wq.Queue(item);
          item.Cancel();
@@ -105,7 +117,7 @@ const Path kPaths[] = {
     {"queue_cancel",
      [](size_t n) {
        WhileBlocked([n](Workqueue& wq) {
-         Item item;
+         WorkItem item([](uwq_work*) {});
          for (size_t i = 0; i < n; ++i) {
            wq.Queue(item);
            item.Cancel();
@@ -115,7 +127,7 @@ const Path kPaths[] = {
     {"queue_cancel_sync",
      [](size_t n) {
        WhileBlocked([n](Workqueue& wq) {
-         Item item;
+         WorkItem item([](uwq_work*) {});
          for (size_t i = 0; i < n; ++i) {
            wq.Queue(item);
            item.CancelSync();
@@ -145,11 +157,24 @@ const Path kPaths[] = {
      }},
 };
 
+void PrintClock(const Path& path) {
+  constexpr size_t kFew = 2000, kMany = 12000;
+  path.run(kFew);  // warm
+  const int64_t begin = Now();
+  path.run(kFew);
+  const int64_t few = Now();
+  path.run(kMany);
+  printf("%s %.0f\n", path.name,
+         static_cast<double>((Now() - few) - (few - begin)) / (kMany - kFew));
+}
+
 }  // namespace
 }  // namespace uwq::bench
 
 int main(int argc, char** argv) {
+  const bool clock = argc == 2 && strcmp(argv[1], "--clock") == 0;
   for (const uwq::bench::Path& path : uwq::bench::kPaths) {
+    if (clock) uwq::bench::PrintClock(path);
     if (argc == 2 && strcmp(argv[1], "--list") == 0) printf("%s\n", path.name);
     if (argc == 3 && strcmp(argv[1], path.name) == 0) {
       path.run(strtoull(argv[2], nullptr, 10));
@@ -157,7 +182,10 @@ int main(int argc, char** argv) {
       _exit(0);  // the default Runtime lives as long as the process
     }
   }
-  if (argc == 2 && strcmp(argv[1], "--list") == 0) return 0;
-  fprintf(stderr, "usage: %s PATH N | --list\n", argv[0]);
+  if (clock || (argc == 2 && strcmp(argv[1], "--list") == 0)) {
+    fflush(stdout);
+    _exit(0);
+  }
+  fprintf(stderr, "usage: %s PATH N | --list | --clock\n", argv[0]);
   return 2;
 }
