@@ -137,9 +137,10 @@ kt_pack() {
 # preempt=full: with Debian's default, a work function that keeps its CPU busy cannot be preempted at all, and nothing
 # that the kernel promises about CPU hogs and high-priority queues could be seen.
 kt_boot() {
-  local guest size=-1 now quiet=0
+  local guest size=-1 now quiet=0 accel
+  read -ra accel <<< "${KT_ACCEL:-tcg,thread=multi}"
   : > "$3"
-  timeout -k 5 "$2" qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp "$KT_CPUS" -m 768 \
+  timeout -k 5 "$2" qemu-system-x86_64 -M q35 -accel "${accel[@]}" -cpu max -smp "$KT_CPUS" -m 768 \
     -nodefaults -no-reboot -display none -serial stdio -kernel "$KT_IMAGE" -initrd "$1" \
     -append "console=ttyS0 quiet panic=-1 tsc=reliable printk.devkmsg=on preempt=full ${KT_APPEND:-}" \
     < /dev/null > "$3" 2>&1 9>&- &
