@@ -10,14 +10,14 @@ import subprocess
 import time
 
 CPUS = len(os.sched_getaffinity(0))
-_TICK = os.sysconf("SC_CLK_TCK")
+TICK = 1 / os.sysconf("SC_CLK_TCK")  # s
 
 
 def busy_seconds():
     """CPU time of the whole machine that was not idle, since boot; with steal."""
     fields = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
-    return (user + nice + system + irq + softirq + steal) / _TICK
+    return (user + nice + system + irq + softirq + steal) * TICK
 
 
 def children_seconds():

@@ -65,7 +65,8 @@ def rows_of(run):
         own = metric.replace("_cpu_ns", "_allocs") if question and question.metrics else "allocs"
         if own in run.allocs:
             others[own] = run.allocs[own]
-        rows.append(Row(run.workload, run.peer, metric, unit, median, min(values), max(values),
+        rows.append(Row(run.workload, run.peer, metric,
+                        "bytes" if metric.endswith("_bytes") else unit, median, min(values), max(values),
                         statistics.median(abs(v - median) for v in values), len(values), quiet,
                         noisy, {k: v for k, v in others.items() if v is not None}))
     return rows
@@ -108,7 +109,16 @@ def _find(table, workload, peer, metric):
     return None, False
 
 
-def judge(table):
+def _floor(bar, table, costs):
+    """(value, its name) of what the machine allows at best; (None, "") if unknown."""
+    if not bar.floor:
+        return None, ""
+    if bar.floor[0] == "costs":
+        return costs.get(bar.floor[1]), bar.floor[1]
+    return _find(table, *bar.floor)[0], bar.floor[1]
+
+
+def judge(table, costs):
     """Each bar: what we measure, what the bar is, against whom, and whether it holds."""
     verdicts = []
     for bar in catalog.BARS:
@@ -128,10 +138,25 @@ def judge(table):
         if ours is None or limit is None:
             state = "not measured"
         else:
-            state = "met" if ours <= limit else "missed"
-        verdicts.append({"bar": bar.name, "ours": ours, "limit": limit, "against": against,
-                         "peer": bar.ours, "state": state, "noisy": noisy})
+            state = "PASS" if ours <= limit else "FAIL"
+        floor, floor_name = _floor(bar, table, costs)
+        verdicts.append({"issue": bar.issue, "bar": bar.name, "ours": ours, "limit": limit,
+                         "against": against, "peer": bar.ours, "state": state, "noisy": noisy,
+                         "floor": floor, "floor_name": floor_name})
     return verdicts
+
+
+def verdict_rows(bars):
+    """The cells of the verdict table, with its head."""
+    rows = [["issue", "bar", "ours", "limit", "against", "verdict", "the machine's own"]]
+    for bar in bars:
+        rows.append([
+            str(bar["issue"]), bar["bar"],
+            "-" if bar["ours"] is None else f"{number(bar['ours'])} ({bar['peer']})",
+            number(bar["limit"]), bar["against"] or "-",
+            bar["state"] + ("~" if bar["noisy"] and bar["state"] != "not measured" else ""),
+            "-" if bar["floor"] is None else f"{number(bar['floor'])} ({bar['floor_name']})"])
+    return rows
 
 
 def number(value):
@@ -193,13 +218,11 @@ def render(environment, table, bars, costs):
     if costs:
         lines += ["", "the machine's own costs, ns"]
         lines += _columns([[name, number(value)] for name, value in costs.items()])
-    judged = [bar for bar in bars if bar["state"] != "not measured"]
-    if judged:
-        lines += ["", "bars"]
-        lines += _columns([["bar", "ours", "limit", "against", "verdict"]] + [
-            [bar["bar"], f"{number(bar['ours'])} ({bar['peer']})", number(bar["limit"]),
-             bar["against"] or "-", bar["state"] + ("~" if bar["noisy"] else "")]
-            for bar in judged])
+    if bars:
+        lines += ["", "bars"] + _columns(verdict_rows(bars))
+        states = [bar["state"] for bar in bars]
+        lines += [f"  {states.count('PASS')} PASS, {states.count('FAIL')} FAIL, "
+                  f"{states.count('not measured')} not measured"]
     if any(row.noisy for row in table):
         lines += ["", "~ others used the machine during these runs"]
     return "\n".join(lines) + "\n"

@@ -1,20 +1,28 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tests of the runner: statistics, noise, verdicts, table and picture."""
+"""Tests of the runner: statistics, noise, verdicts, table, picture and document."""
 
+import json
 import os
+import pathlib
 import sys
+import tempfile
 import unittest
 import xml.dom.minidom
 
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+HERE = pathlib.Path(__file__).absolute().parent
+sys.path.insert(0, str(HERE))
+sys.path.insert(1, os.path.dirname(os.path.realpath(__file__)))
 sys.dont_write_bytecode = True
 
 import catalog  # noqa: E402  the path is set above
+import document  # noqa: E402
+import instructions  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
 
 ENVIRONMENT = {"cpu": "<test>", "cpus": 2, "kernel": "6", "reps": 3, "load_before": ["1", "2"]}
+COSTS = {"item_handover": 7.5}
 
 
 class FakeRun:
@@ -62,37 +70,40 @@ class Ratios(unittest.TestCase):
 
 class Bars(unittest.TestCase):
     def verdict(self, name, *runs):
-        return next(b for b in report.judge(report.summarise(list(runs))) if b["bar"] == name)
+        return next(b for b in report.judge(report.summarise(list(runs)), COSTS) if b["bar"] == name)
 
     def test_factor_against_the_best_of_the_same_job(self):
         # libuv-async has one thread by design and is no pool of two.
-        name = "W1: at least 2x the best packaged pool of 2"
+        name = "W1: 2x the best packaged pool of 2"
         peers = (w1("libuv-async", 1), w1("naive", 2), w1("asio", 100))
-        self.assertEqual(self.verdict(name, w1("uwq", 50), *peers)["state"], "met")
+        self.assertEqual(self.verdict(name, w1("uwq", 50), *peers)["state"], "PASS")
         bar = self.verdict(name, w1("uwq", 51), *peers)
-        self.assertEqual((bar["state"], bar["against"], bar["limit"]), ("missed", "asio", 50))
+        self.assertEqual((bar["state"], bar["against"], bar["limit"]), ("FAIL", "asio", 50))
+        self.assertEqual((bar["floor"], bar["floor_name"]), (7.5, "item_handover"))
 
     def test_absolute(self):
-        self.assertEqual(self.verdict("W1: wall per item", w1("uwq", 45))["state"], "met")
-        self.assertEqual(self.verdict("W1: wall per item", w1("uwq", 46))["state"], "missed")
+        self.assertEqual(self.verdict("W1: wall per item", w1("uwq", 45))["state"], "PASS")
+        self.assertEqual(self.verdict("W1: wall per item", w1("uwq", 46))["state"], "FAIL")
 
     def test_without_figures_there_is_no_verdict(self):
         self.assertEqual(self.verdict("W1: wall per item", w1("asio", 1))["state"], "not measured")
 
     def test_noise_of_either_side_marks_it(self):
-        bar = self.verdict("W1: at least 2x the best packaged pool of 2", w1("uwq", 1),
+        bar = self.verdict("W1: 2x the best packaged pool of 2", w1("uwq", 1),
                            w1("asio", 9, foreign=0.5))
         self.assertTrue(bar["noisy"])
 
     def test_allocations_come_from_the_counting_run(self):
         name = "allocations per queue"
-        self.assertEqual(self.verdict(name, w1("uwq", 1, allocs={"allocs": 0}))["state"], "met")
-        self.assertEqual(self.verdict(name, w1("uwq", 1, allocs={"allocs": 1}))["state"], "missed")
+        self.assertEqual(self.verdict(name, w1("uwq", 1, allocs={"allocs": 0}))["state"], "PASS")
+        self.assertEqual(self.verdict(name, w1("uwq", 1, allocs={"allocs": 1}))["state"], "FAIL")
 
     def test_each_names_a_workload_that_exists(self):
         for bar in catalog.BARS:
             self.assertIn(bar.workload, [*catalog.QUESTIONS, "micro"])
             self.assertNotEqual(bar.limit is None, bar.factor == 0, bar.name)
+            if bar.floor and bar.floor[0] != "costs":
+                self.assertIn(bar.floor[0], catalog.QUESTIONS)
 
 
 class Output(unittest.TestCase):
@@ -100,10 +111,28 @@ class Output(unittest.TestCase):
         self.table = report.summarise([w1("uwq", 50, 60, 70), w1("asio", 1200, 2e6, 3, foreign=1)])
 
     def test_table_names_question_peers_and_noise(self):
-        text = report.render(ENVIRONMENT, self.table, report.judge(self.table), {"rmw": 2.5})
-        for part in ("cpu: <test>", catalog.QUESTIONS["w1"].text, "* uwq", "1200~", "rmw", "missed",
+        text = report.render(ENVIRONMENT, self.table, report.judge(self.table, COSTS), {"rmw": 2.5})
+        for part in ("cpu: <test>", catalog.QUESTIONS["w1"].text, "* uwq", "1200~", "rmw", "FAIL",
                      "~ others used the machine"):
             self.assertIn(part, text)
+
+    def test_the_document_gets_every_measured_part(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "performance.md")
+            path.write_text((HERE.parent / "docs" / "performance.md").read_text())
+            micro = FakeRun("micro", "uwq", [(None, {"BM_X": 3.25, "BM_X allocs": 0})])
+            table = report.summarise([w1("uwq", 50), w1("asio", 1200), micro])
+            for _ in range(2):  # twice, as a rewritten one must stay rewritable
+                document.rewrite(path, ENVIRONMENT, table, report.judge(table, COSTS), COSTS)
+            text = path.read_text()
+            for part in ("<test>, 2 CPUs", "| 7 | W1: 2x the best", "asio 1200", "| X | 3.25 |",
+                         "| item_handover | 7.5 |", "| queue_pending |"):
+                self.assertEqual(text.count(part), 1, part)
+            self.assertEqual(text.count("<!-- measured: "), text.count("<!-- end of "))
+
+    def test_a_document_without_the_part_is_an_error(self):
+        with self.assertRaises(SystemExit):
+            document.replace("nothing here", "bars", "x")
 
     def test_numbers(self):
         self.assertEqual([report.number(v) for v in (None, 0, 0.12345, 45.67, 1234, 45678, 2e6,
@@ -115,6 +144,30 @@ class Output(unittest.TestCase):
         xml.dom.minidom.parseString(picture)
         self.assertIn("&lt;test&gt;", picture)
         self.assertIn("uwq", picture)
+
+
+class Instructions(unittest.TestCase):
+    def test_more_than_three_percent_is_growth(self):
+        self.assertEqual(instructions.verdict("x", 103, 100), ("", False))
+        self.assertTrue(instructions.verdict("x", 106, 100)[1])
+        self.assertTrue(instructions.verdict("x", 100, None)[1])
+
+    def test_less_is_told_and_is_no_failure(self):
+        text, failed = instructions.verdict("x", 90, 100)
+        self.assertIn("shrank", text)
+        self.assertFalse(failed)
+
+    def test_all_racing_paths_are_recorded(self):
+        known = json.loads((HERE / "instructions.json").read_text())
+        self.assertLessEqual(set(instructions.RACING), set(known["paths"]))
+
+
+class Adapters(unittest.TestCase):
+    def test_each_is_one_file_of_at_most_80_lines(self):
+        found = list((HERE / "peers").glob("*.cc"))
+        self.assertGreater(len(found), 15)
+        for path in found:
+            self.assertLessEqual(len(path.read_text().splitlines()), 80, path.name)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 """Runs the benchmark: every workload of every peer, interleaved, several times.
 
   bench/run.py --bin DIR [--filter RE] [--json FILE] [--svg FILE]
-               [--reps N] [--quick] [--list]
+               [--markdown FILE] [--reps N] [--quick] [--list]
 
 Started by tools/bench.  Each run is a process of its own, in random order, so that
 a slow minute of the machine falls on everybody.  A run during which others used
-more than 6 % of the machine is noisy: it is repeated once, and counts only where
-too few quiet ones exist; the table marks such rows with `~`.
+more than 6 % of the machine is noisy: the runner waits for a quiet moment and repeats
+it once; it counts only where too few quiet ones exist, and the table marks such rows
+with `~`.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import sys
 import time
 
 import catalog
+import document
 import machine
 import plot
 import report
@@ -91,7 +93,9 @@ def measure(run, arguments):
     if process.returncode != 0:
         run.error = f"exit {process.returncode}: {errors.strip()[-200:]}"
         return None
-    foreign = (machine.busy_seconds() - before - own) / (wall * machine.CPUS)
+    # The machine counts in ticks, of which each CPU may have one too many.
+    foreign = machine.busy_seconds() - before - own - machine.CPUS * machine.TICK
+    foreign /= wall * machine.CPUS
     return max(0.0, foreign), json.loads(output.splitlines()[-1])["metrics"]
 
 
@@ -99,19 +103,18 @@ measure.children = 0.0
 
 
 def measure_all(runs, options):
-    """`reps` interleaved rounds, then one that counts allocations."""
+    """`reps` interleaved rounds, then those that count allocations."""
     arguments = ["--scale=0.1"] if options.quick else []
     order = random.Random(options.seed)
     patience = machine.Patience(options.patience)
     for rep in range(options.reps):
         order.shuffle(runs)
         for number, run in enumerate(runs):
-            if run.error:
+            if run.error or rep >= catalog.QUESTIONS[run.workload].rounds:
                 continue
             if options.verbose:
                 print(f"bench: round {rep + 1}/{options.reps}, {number + 1}/{len(runs)}: "
                       f"{run.name}", file=sys.stderr)
-            patience.await_quiet()
             sample = measure(run, arguments)
             if sample and sample[0] > report.QUIET_SHARE and patience.left > 0:
                 patience.await_quiet()
@@ -121,11 +124,21 @@ def measure_all(runs, options):
                 run.samples.append(sample)
     for run in runs:
         beside = catalog.QUESTIONS[run.workload].beside
-        if run.error or not ("allocs" in beside or run.workload == "w6"):
-            continue
+        if not run.error and ("allocs" in beside or run.workload == "w6"):
+            count_allocations(run)
+
+
+def count_allocations(run):
+    """The least of up to five runs: a worker that the pool makes meanwhile allocates too."""
+    for _ in range(5):
         counted = measure(run, ["--scale=0.05", "--count-allocs"])
-        if counted:
-            run.allocs = {k: v for k, v in counted[1].items() if k.endswith("allocs")}
+        if not counted:
+            return
+        for name, value in counted[1].items():
+            if name.endswith("allocs"):
+                run.allocs[name] = min(value, run.allocs.get(name, value))
+        if all(value == 0 or value > 0.05 for value in run.allocs.values()):
+            return
 
 
 def micro(folder, options):
@@ -165,10 +178,12 @@ def main(argv):
     parser.add_argument("--filter", default="", help="only `WORKLOAD PEER` that match this")
     parser.add_argument("--json", type=pathlib.Path, help="write everything to this file")
     parser.add_argument("--svg", type=pathlib.Path, help="write the picture to this file")
+    parser.add_argument("--markdown", type=pathlib.Path,
+                        help="rewrite the measured parts of this document")
     parser.add_argument("--reps", type=int, help="repetitions; 7, with --quick 3")
     parser.add_argument("--quick", action="store_true", help="a tenth of the sizes")
-    parser.add_argument("--patience", type=float, 
-                        help="seconds to wait, in all, for quiet moments; 300, with --quick 0")
+    parser.add_argument("--patience", type=float,
+                        help="seconds to wait, in all, for quiet moments; 120, with --quick 0")
     parser.add_argument("--seed", type=int, default=1, help="of the order of the runs")
     parser.add_argument("--list", action="store_true", help="name the runs and end")
     parser.add_argument("--verbose", action="store_true", help="name each run as it starts")
@@ -176,7 +191,7 @@ def main(argv):
     if options.reps is None:
         options.reps = 3 if options.quick else 7
     if options.patience is None:
-        options.patience = 0 if options.quick else 300
+        options.patience = 0 if options.quick else 120
     if options.reps < 1:
         parser.error(f"--reps is at least 1, not {options.reps}")
     try:
@@ -195,13 +210,17 @@ def main(argv):
     environment = machine.describe()
     environment.update(reps=options.reps, quick=options.quick)
     measure.children = machine.children_seconds()
+    started = time.monotonic()
     measure_all(runs, options)
     environment["load_after"] = machine.load()
+    environment["minutes"] = round((time.monotonic() - started) / 60, 1)
     costs = machine.costs(programs(options.bin, "costs")) if with_micro else {}
     if with_micro and (extra := micro(options.bin, options)):
         runs.append(extra)
     table = report.summarise(runs)
-    bars = report.judge(table)
+    bars = report.judge(table, costs)
+    if options.filter:  # of a part, its own bars
+        bars = [bar for bar in bars if bar["state"] != "not measured"]
     sys.stdout.write(report.render(environment, table, bars, costs))
     if options.json:
         options.json.write_text(json.dumps(
@@ -209,6 +228,8 @@ def main(argv):
              "rows": [row.as_dict() for row in table], "bars": bars}, indent=1) + "\n")
     if options.svg:
         options.svg.write_text(plot.picture(environment, table))
+    if options.markdown:
+        document.rewrite(options.markdown, environment, table, bars, costs)
     failed = [run for run in runs if run.error]
     for run in failed:
         print(f"bench: {run.name}: {run.error}", file=sys.stderr)

@@ -50,7 +50,7 @@ class Smoke(unittest.TestCase):
                 self.assertTrue(answers, metrics)
                 if workload == "w8":
                     self.assertEqual(metrics["cancelled"], 1)
-                if workload == "w6_late" and peer == "uwq":
+                if workload in ("w6_late", "w6_early") and peer == "uwq":
                     self.assertEqual(metrics["early"], 0)
 
     def test_wrong_arguments_are_named(self):

@@ -33,7 +33,7 @@ inline int Threads() {
 // done so before.
 template <typename P>
 void StartAndStop(Run& run) {
-  const size_t rounds = run.Scaled(200);
+  const size_t rounds = run.Scaled(100);
   std::vector<int64_t> starts, stops;
   for (size_t i = 0; i < rounds + 5; ++i) {
     const uint64_t target = ItemsDone() + 1;
@@ -77,6 +77,7 @@ void Memory(Run& run) {
     const double empty = Resident();
     BlockWorkers(peer, n);
     for (size_t i = 0; i < n; ++i) peer.Post(i);
+    if constexpr (requires { P::kItemBytes; }) run.result.Add("item_sizeof", P::kItemBytes);
     run.result.Add("item_bytes", (Resident() - empty) / static_cast<double>(n));
     gate.Set();
   }
@@ -88,22 +89,27 @@ void Memory(Run& run) {
   }
 }
 
-// A pool that has worked and has nothing to do: sleeps and CPU time per second.
+// Sleeps and CPU time per second of all threads but this one.
+inline void CountWhileIdle(Run& run) {
+  SleepFor(100000000);
+  constexpr double kSeconds = 1;
+  const Usage from = Usage::Take();
+  SleepFor(static_cast<int64_t>(kSeconds * 1e9));
+  const Usage to = Usage::Take();
+  run.result.Add("wakeups_per_s", static_cast<double>((to.sleeps - from.sleeps) -
+                                                      (to.caller_sleeps - from.caller_sleeps)) /
+                                      kSeconds);
+  run.result.Add("cpu_us_per_s", static_cast<double>(to.cpu_ns - from.cpu_ns) / 1e3 / kSeconds);
+}
+
+// A pool that has worked and has nothing to do.
 template <typename P>
 void IdleWakeups(P& peer, Run& run) {
   peer.Prepare(1, ItemDone);
   const uint64_t target = ItemsDone() + 1;
   peer.Post(0);
   AwaitAll(peer, target);
-  SleepFor(200000000);
-  const double seconds = run.scale < 1 ? 1 : 3;
-  const Usage from = Usage::Take();
-  SleepFor(static_cast<int64_t>(seconds * 1e9));
-  const Usage to = Usage::Take();
-  run.result.Add("wakeups_per_s", static_cast<double>((to.sleeps - from.sleeps) -
-                                                      (to.caller_sleeps - from.caller_sleeps)) /
-                                      seconds);
-  run.result.Add("cpu_us_per_s", static_cast<double>(to.cpu_ns - from.cpu_ns) / 1e3 / seconds);
+  CountWhileIdle(run);
 }
 
 }  // namespace uwq::bench

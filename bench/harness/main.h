@@ -37,11 +37,11 @@ std::vector<Workload> WorkloadsOf() {
   std::vector<Workload> all;
   const auto add = [&all](const char* name, auto body) { all.push_back({name, With<P>(body)}); };
   if constexpr (PostsMany<P>) {
-    add("w1", [](P& p, Run& r) { PoolThroughput(p, r, 1); });
+    add("w1", [](P& p, Run& r) { PoolThroughput(p, r, 2000000, 1); });
     if constexpr (P::kManyProducers) {
-      add("w2", [](P& p, Run& r) { PoolThroughput(p, r, 4); });
-      add("producers2", [](P& p, Run& r) { PoolThroughput(p, r, 2); });
-      add("producers8", [](P& p, Run& r) { PoolThroughput(p, r, 8); });
+      add("w2", [](P& p, Run& r) { PoolThroughput(p, r, 2000000, 4); });
+      add("producers2", [](P& p, Run& r) { PoolThroughput(p, r, 500000, 2); });
+      add("producers8", [](P& p, Run& r) { PoolThroughput(p, r, 500000, 8); });
     }
     add("w7", [](P& p, Run& r) { Chain(p, r); });
     add("burst1000", [](P& p, Run& r) { Burst(p, r); });
@@ -74,9 +74,18 @@ std::vector<Workload> WorkloadsOf() {
     add("w5_inline",
         [](P& p, Run& r) { RoundTrips(r, Placement::kFree, [&p] { p.RoundTripInline(); }); });
   }
-  if constexpr (HasTimers<P>) add("w6", [](P& p, Run& r) { TimerCosts(p, r); });
+  if constexpr (HasTimers<P>) {
+    add("w6", [](P& p, Run& r) { TimerCosts(p, r, 1000000); });
+    add("w6_100k", [](P& p, Run& r) { TimerCosts(p, r, 100000); });
+  }
   if constexpr (requires(P p) { p.RunTimers(1); }) {
-    add("w6_late", [](P& p, Run& r) { TimerLateness(p, r); });
+    add("w6_late", [](P& p, Run& r) { TimerLateness(p, r, 1000); });
+    if constexpr (P::kTimersMax >= 1000000) {
+      add("w6_early", [](P& p, Run& r) { TimerLateness(p, r, r.Scaled(100000)); });
+    }
+  }
+  if constexpr (HasTimers<P> && requires { requires P::kOwnThread; }) {
+    add("idle_armed", [](P& p, Run& r) { IdleArmed(p, r); });
   }
   if constexpr (Cancels<P>) add("w8", [](P& p, Run& r) { CancelPending(p, r); });
   return all;

@@ -52,6 +52,7 @@ struct PeerDefaults {
   static constexpr bool kBlocks = true;
   // Upper limits where a peer's cost grows so fast that the usual size takes minutes.
   static constexpr size_t kItemsMax = ~size_t{0};
+  static constexpr size_t kHopsMax = ~size_t{0};
   static constexpr size_t kTimersMax = ~size_t{0};
 };
 

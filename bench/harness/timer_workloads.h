@@ -11,6 +11,7 @@
 #include <numeric>
 #include <random>
 
+#include "bench/harness/life_workloads.h"
 #include "bench/harness/workloads.h"
 
 namespace uwq::bench {
@@ -40,19 +41,23 @@ inline void AddPerTimer(Run& run, const char* name, const Usage& from, const Usa
 }
 
 template <typename P>
-void TimerCosts(P& peer, Run& run) {
-  const size_t n = std::min(P::kTimersMax, run.Scaled(1000000));
+void TimerCosts(P& peer, Run& run, size_t timers) {
+  const size_t n = std::min(P::kTimersMax, run.Scaled(timers));
   const size_t live = std::max<size_t>(1, n / 10);
   const std::vector<int64_t> delays = RandomDelays(n, 1000, 999999);
   std::vector<size_t> order(n);
   std::iota(order.begin(), order.end(), 0);
   std::shuffle(order.begin(), order.end(), std::mt19937_64(2));
 
+  const double before = Resident();
   peer.PrepareTimers(n);
   for (const bool in_order : {true, false}) {
     const Usage from = Usage::Take();
     for (size_t i = 0; i < n; ++i) peer.Arm(i, delays[i]);
     const Usage armed = Usage::Take();
+    if (!in_order) {
+      run.result.Add("timer_bytes", (Resident() - before) / static_cast<double>(n));
+    }
     for (size_t i = 0; i < n; ++i) peer.Disarm(in_order ? i : order[i]);
     SettleTimers(peer);
     const Usage to = Usage::Take();
@@ -78,30 +83,37 @@ void TimerCosts(P& peer, Run& run) {
   SettleTimers(peer);
 }
 
-// 1000 timers at random 10..500 ms: the start of the callback minus the deadline.
+// Timers at random 10..500 ms: the start of the callback minus the deadline.
 template <typename P>
-void TimerLateness(P& peer, Run& run) {
-  constexpr size_t kTimers = 1000;
-  fired_at = std::vector<std::atomic<int64_t>>(kTimers);
+void TimerLateness(P& peer, Run& run, size_t n) {
+  fired_at = std::vector<std::atomic<int64_t>>(n);
   nr_fired = 0;
-  const std::vector<int64_t> delays = RandomDelays(kTimers, 10, 500);
-  std::vector<int64_t> deadlines(kTimers), late;
-  peer.PrepareTimers(kTimers);
+  const std::vector<int64_t> delays = RandomDelays(n, 10, 500);
+  std::vector<int64_t> deadlines(n), late;
+  peer.PrepareTimers(n);
   const Usage from = Usage::Take();
-  for (size_t i = 0; i < kTimers; ++i) {
+  for (size_t i = 0; i < n; ++i) {
     deadlines[i] = Now() + delays[i];
     peer.Arm(i, delays[i]);
   }
-  peer.RunTimers(kTimers);
+  peer.RunTimers(n);
   const Usage to = Usage::Take();
   size_t early = 0;
-  for (size_t i = 0; i < kTimers; ++i) {
+  for (size_t i = 0; i < n; ++i) {
     late.push_back(fired_at[i].load() - deadlines[i]);
     if (late.back() < 0) ++early;
   }
   run.result.AddPercentiles("", std::move(late));
   run.result.Add("early", static_cast<double>(early));
-  run.result.AddUse(from, to, kTimers);
+  run.result.AddUse(from, to, static_cast<double>(n));
+}
+
+// One timer that is far away, in a process that does nothing else.
+template <typename P>
+void IdleArmed(P& peer, Run& run) {
+  peer.PrepareTimers(1);
+  peer.Arm(0, int64_t{1000} * 1000000000);
+  CountWhileIdle(run);
 }
 
 }  // namespace uwq::bench

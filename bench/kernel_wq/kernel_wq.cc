@@ -77,7 +77,7 @@ class KernelWq {
 
 void Burst64(KernelWq& wq, Run& run) {
   std::vector<int64_t> total, post;
-  for (size_t b = run.Scaled(3000); b > 0; --b) {
+  for (size_t b = run.Scaled(1000); b > 0; --b) {
     wq.Burst(KERNEL_WQ_ITEMS);
     const auto begin = static_cast<int64_t>(wq.control->started_at);
     post.push_back((static_cast<int64_t>(wq.control->posted_at) - begin) / KERNEL_WQ_ITEMS);
@@ -90,7 +90,7 @@ void Burst64(KernelWq& wq, Run& run) {
 void SameCpu(KernelWq& wq, Run& run) {
   Place(Placement::kTogether);
   std::vector<int64_t> latency;
-  for (size_t i = run.Scaled(20000); i > 0; --i) {
+  for (size_t i = run.Scaled(kSamples); i > 0; --i) {
     wq.Burst(1);
     latency.push_back(static_cast<int64_t>(wq.control->latency));
     SleepFor(50000);

@@ -11,6 +11,8 @@
 
 #include <functional>
 #include <mutex>
+#include <numeric>
+#include <random>
 #include <thread>
 
 #include "bench/harness/completion.h"
@@ -90,6 +92,39 @@ void OneThread() {
   });
 }
 
+// What taking a timer out of a list costs at least: a million entries, linked in one
+// random order and unlinked in another, so that the entry and both of its neighbours
+// are nowhere near the CPU.
+void RandomUnlink() {
+  struct Entry {
+    Entry *next, *prev;
+    uint64_t rest[9];  // as large as a delayed item
+  };
+  constexpr size_t kEntries = 1000000;
+  std::vector<Entry> entries(kEntries);
+  std::vector<size_t> order(kEntries);
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::vector<double> rounds;
+  for (unsigned r = 0; r < 3; ++r) {
+    std::shuffle(order.begin(), order.end(), std::mt19937_64(2 * r));
+    for (size_t i = 0; i < kEntries; ++i) {
+      Entry* const next = &entries[order[(i + 1) % kEntries]];
+      entries[order[i]].next = next;
+      next->prev = &entries[order[i]];
+    }
+    std::shuffle(order.begin(), order.end(), std::mt19937_64(2 * r + 1));
+    const int64_t begin = ReadClock(CLOCK_THREAD_CPUTIME_ID);
+    for (const size_t i : order) {
+      Entry& entry = entries[i];
+      entry.next->prev = entry.prev;
+      entry.prev->next = entry.next;
+      entry.next = entry.prev = &entry;
+    }
+    rounds.push_back(static_cast<double>(ReadClock(CLOCK_THREAD_CPUTIME_ID) - begin) / kEntries);
+  }
+  Print("unlink_random_of_1e6", Least(rounds));
+}
+
 // Steps begin..end of one side of a two-sided loop.
 using Side = std::function<void(int begin, int end)>;
 
@@ -129,6 +164,29 @@ void TwoThreads() {
     };
   };
   Print("line_round_trip", Least(Two(1, 500, 500, ping(0), ping(1))));
+  // What handing items over costs at least: 32 bytes each, written on one side and on
+  // the other, told of once per 64, with no atomic read-modify-write at all.
+  struct Item {
+    uint64_t words[4];
+  };
+  constexpr int kItems = 4096, kBatch = 64;
+  std::vector<Item> items(kItems);
+  const auto produce = [&](int begin, int end) {
+    for (int i = begin; i < end; ++i) {
+      while (static_cast<uint64_t>(i) >= b.load(std::memory_order_acquire) + kItems) Relax();
+      items[i % kItems].words[0] = static_cast<uint64_t>(i);
+      if (i % kBatch == kBatch - 1)
+        a.store(static_cast<uint64_t>(i) + 1, std::memory_order_release);
+    }
+  };
+  const auto consume = [&](int begin, int end) {
+    for (int i = begin; i < end; i += kBatch) {
+      while (a.load(std::memory_order_acquire) < static_cast<uint64_t>(i) + kBatch) Relax();
+      for (int k = i; k < i + kBatch; ++k) ++items[k % kItems].words[1];
+      b.store(static_cast<uint64_t>(i) + kBatch, std::memory_order_release);
+    }
+  };
+  Print("item_handover", Least(Two(1, 64, 64 * kItems / 8, produce, consume)));
   const auto futex = [](std::atomic<uint64_t>& from, std::atomic<uint64_t>& to, bool first) {
     const auto wake = [&to](int i) {
       to.store(static_cast<uint64_t>(i) + 1, std::memory_order_release);
@@ -172,6 +230,7 @@ void TwoThreads() {
 
 int main() {
   uwq::bench::OneThread();
+  uwq::bench::RandomUnlink();
   if (sysconf(_SC_NPROCESSORS_ONLN) > 1) uwq::bench::TwoThreads();
   printf("}\n");
   return 0;

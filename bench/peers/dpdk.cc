@@ -12,6 +12,7 @@ namespace uwq::bench {
 namespace {
 
 struct Dpdk : PeerDefaults {
+  static constexpr size_t kTimersMax = 100000;  // a skip list: microseconds each
   explicit Dpdk(int) {
     const char* const args[] = {"dpdk",        "--no-huge",   "--no-pci",   "-m",
                                 "256",         "-l",          "0",          "--no-telemetry",

@@ -13,6 +13,7 @@ Callback callback;
 
 struct Libuv : PeerDefaults {
   static constexpr bool kManyProducers = false;
+  static constexpr size_t kHopsMax = 20000;  // two thread switches each
   explicit Libuv(int) { setenv("UV_THREADPOOL_SIZE", "2", 1); }
   void Prepare(size_t n, Callback fn) {
     callback = fn;

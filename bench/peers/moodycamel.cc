@@ -2,6 +2,7 @@
 //
 // moodycamel.cc -- moodycamel::BlockingConcurrentQueue drained by threads: a fast
 // queue, not a workqueue; no order between producers, nothing can be taken back.
+// With tokens on both sides, as its manual advises.
 #include <concurrentqueue/blockingconcurrentqueue.h>
 
 #include "bench/harness/main.h"
@@ -24,14 +25,18 @@ struct Moodycamel : PeerDefaults {
   }
   explicit Moodycamel(int workers) { Drain(pool, workers); }
   void Prepare(size_t, Callback f) { fn = f; }
-  void Post(size_t) { pool.enqueue(fn); }
+  static void Enqueue(Queue& queue, Callback fn) {
+    thread_local moodycamel::ProducerToken token(queue);  // a run uses one queue
+    queue.enqueue(token, fn);
+  }
+  void Post(size_t) { Enqueue(pool, fn); }
   void PrepareSerial(size_t, Callback f) {
     fn = f;
     if (single) return;
     single = std::make_unique<Queue>();
     Drain(*single, 1);
   }
-  void PostSerial(size_t) { single->enqueue(fn); }
+  void PostSerial(size_t) { Enqueue(*single, fn); }
   Queue pool;
   std::unique_ptr<Queue> single;
   Callback fn = nullptr;

@@ -15,6 +15,7 @@ struct Item : WorkItem {
 template <WorkqueueKind kKind, int kMaxActive>
 struct Uwq : PeerDefaults {
   static constexpr bool kStops = true;
+  static constexpr size_t kItemBytes = sizeof(uwq_work);
   // Without a limit nothing waits: the pool makes a worker for every blocked one.
   static constexpr bool kBlocks = kMaxActive > 0;
   explicit Uwq(int) : runtime(*Runtime::Create({})), wq(Make(kKind)) {}

@@ -19,6 +19,7 @@ void Timer::Fire(uwq_work* work) {
 }
 
 struct UwqTimers : PeerDefaults {
+  static constexpr bool kOwnThread = true;
   explicit UwqTimers(int)
       : runtime(*Runtime::Create({})),
         wq(*Workqueue::Create("bench", {.runtime = runtime.get()})) {}

@@ -43,7 +43,7 @@ TEST(FaultCable, F1_LastLevelWins) {
 // though the EDID is the same afterwards; only the mode set is spared.
 TEST(FaultCable, F2_PulseIsLinkLoss) {
   RunFault("F2", [](Stage& stage) {
-    EXPECT_EQ(Ms(stage.LogTime("link closed")), 10060);       // 60 ms debounce
+    EXPECT_EQ(Ms(stage.LogTime("link closed")), 10060);             // 60 ms debounce
     EXPECT_EQ(Ms(stage.LogTime("HPD high", 10 * kSecond)), 10370);  // 120 + 250 ms
     EXPECT_EQ(stage.stats().mode_sets, 1);
     EXPECT_EQ(stage.stats().mode_sets_skipped, 1);

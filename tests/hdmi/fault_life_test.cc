@@ -214,8 +214,8 @@ TEST(FaultLife, F40_Suspend) {
   RunFault("F40", [](Stage& stage) {
     EXPECT_EQ(stage.stats().mode_sets_skipped, 1);
     for (const char* work : {"hpd_dwork", "recovery_dwork", "heartbeat_dwork", "edid_dwork",
-                             "modeset_dwork", "scdc_dwork", "hdcp_step_dwork",
-                             "link_check_dwork", "infoframe_dwork", "ddc_timeout_dwork"}) {
+                             "modeset_dwork", "scdc_dwork", "hdcp_step_dwork", "link_check_dwork",
+                             "infoframe_dwork", "ddc_timeout_dwork"}) {
       for (const auto& run : stage.started(work)) {
         EXPECT_FALSE(run.start_ns > 1700 * kMs && run.start_ns < 2700 * kMs)
             << work << " ran at " << run.start_ns;
@@ -259,10 +259,10 @@ TEST(FaultLife, F41_SlowCallback) {
 // F44: everything here is CLOCK_MONOTONIC; and after a standstill overdue works run
 // once and the link is looked at again.
 TEST(FaultLife, F44_Standstill) {
-  RunFault("F44.clock", [](Stage& stage) { EXPECT_EQ(Told(stage), "ENABLED"); }, 2);
-  RunFault("F44.stop", [](Stage& stage) {
-    EXPECT_EQ(stage.state().protection, Protection::kEnabled);
-  });
+  RunFault(
+      "F44.clock", [](Stage& stage) { EXPECT_EQ(Told(stage), "ENABLED"); }, 2);
+  RunFault("F44.stop",
+           [](Stage& stage) { EXPECT_EQ(stage.state().protection, Protection::kEnabled); });
 }
 
 }  // namespace

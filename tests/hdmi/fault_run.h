@@ -16,8 +16,7 @@
 
 namespace uwq::hdmi {
 
-inline void RunFault(const char* id, const std::function<void(Stage&)>& check,
-                     int schedules = 8) {
+inline void RunFault(const char* id, const std::function<void(Stage&)>& check, int schedules = 8) {
   const Fault* const fault = FindFault(id);
   ASSERT_NE(fault, nullptr) << id;
   OnStage(schedules, [&] {

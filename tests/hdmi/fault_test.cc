@@ -8,7 +8,6 @@
 // Stage::Finish() demands (nothing pending, no reference, no double completion).
 // UWQ_HDMI_LOG=1 prints the driver's log.
 #include <gtest/gtest.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 

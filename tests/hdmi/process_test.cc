@@ -139,9 +139,7 @@ TEST_F(ProcessTest, FloodThenUnplug) {
                     .ok());
   }
   ASSERT_TRUE(
-      driver_->hardware()
-          .Send(InjectCommand({.op = HDMI_OP_UNPLUG, .delay_ns = 500 * kMs}))
-          .ok());
+      driver_->hardware().Send(InjectCommand({.op = HDMI_OP_UNPLUG, .delay_ns = 500 * kMs})).ok());
   EXPECT_TRUE(Await([&] { return !driver_->state().plugged; }));
   EXPECT_GT(driver_->stats().events, 1000);
   StopDriver();
@@ -159,7 +157,8 @@ TEST_F(ProcessTest, F32_DeviceKilled) {
     ASSERT_TRUE(device_->Start().ok());
     ASSERT_TRUE(Await([&] {
       return kup_->stats().connects >= static_cast<uint64_t>(i) + 2 && driver_->state().device_up;
-    })) << "kill " << i << ": not connected again";
+    })) << "kill "
+        << i << ": not connected again";
   }
   ASSERT_TRUE(Await([&] {
     PlugTelevision();
@@ -192,9 +191,8 @@ TEST_F(ProcessTest, F33_DriverKilled) {
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", 1 /* O_WRONLY */, 0);
     pid_t pid = -1;
-    ASSERT_EQ(posix_spawn(&pid, argv[0], &actions, nullptr, const_cast<char* const*>(argv),
-                          environ),
-              0);
+    ASSERT_EQ(
+        posix_spawn(&pid, argv[0], &actions, nullptr, const_cast<char* const*>(argv), environ), 0);
     posix_spawn_file_actions_destroy(&actions);
     std::this_thread::sleep_for(std::chrono::milliseconds(100 + random() % 900));
     kill(pid, SIGKILL);

@@ -59,14 +59,14 @@ void RunMix(uint64_t seed) {
     ScriptStep step;
     step.actor = Actor::kClient;
     step.at_ns = kPlugNs + static_cast<int64_t>(below(kMixNs - kPlugNs));
-    constexpr ClientOp kOps[] = {ClientOp::kProtection, ClientOp::kToggle,     ClientOp::kReset,
-                                 ClientOp::kSuspend,    ClientOp::kCecRequest, ClientOp::kSrm,
+    constexpr ClientOp kOps[] = {ClientOp::kProtection,   ClientOp::kToggle,     ClientOp::kReset,
+                                 ClientOp::kSuspend,      ClientOp::kCecRequest, ClientOp::kSrm,
                                  ClientOp::kResetFromPort};
     step.client = kOps[below(std::size(kOps))];
-    step.a = step.client == ClientOp::kReset     ? 1 + static_cast<int64_t>(below(3))
-             : step.client == ClientOp::kToggle  ? static_cast<int64_t>(below(20))
-             : step.client == ClientOp::kSrm     ? 0
-                                                 : static_cast<int64_t>(below(2));
+    step.a = step.client == ClientOp::kReset    ? 1 + static_cast<int64_t>(below(3))
+             : step.client == ClientOp::kToggle ? static_cast<int64_t>(below(20))
+             : step.client == ClientOp::kSrm    ? 0
+                                                : static_cast<int64_t>(below(2));
     steps.push_back(step);
     if (step.client == ClientOp::kSuspend) {
       step.client = ClientOp::kResume;
@@ -84,8 +84,8 @@ void RunMix(uint64_t seed) {
   for (int i = 0; i < 40 && stage.state().protection != Protection::kEnabled; ++i) {
     stage.RunFor(kSecond);
   }
-  EXPECT_EQ(stage.state().protection, Protection::kEnabled)
-      << "UWQ_HDMI_SEED=" << seed << "\n" << stage.LogText();
+  EXPECT_EQ(stage.state().protection, Protection::kEnabled) << "UWQ_HDMI_SEED=" << seed << "\n"
+                                                            << stage.LogText();
   if (getenv("UWQ_HDMI_SEED") != nullptr) printf("%s", stage.LogText().c_str());
   stage.Finish();
 }

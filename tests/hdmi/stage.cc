@@ -188,9 +188,8 @@ void Stage::ClientStep(const ScriptStep& step) {
       break;
     case ClientOp::kReset:
       for (int64_t i = 0; i < step.a; ++i) {
-        clients_.push_back(*base::Thread::Start({.name = "client"}, [this] {
-          Expect(driver_->Reset());
-        }));
+        clients_.push_back(
+            *base::Thread::Start({.name = "client"}, [this] { Expect(driver_->Reset()); }));
       }
       break;
     case ClientOp::kResetFromPort:
@@ -208,10 +207,11 @@ void Stage::ClientStep(const ScriptStep& step) {
       std::vector<SrmId> ids;
       const uint32_t plugged = static_cast<uint32_t>(state().sink == "UWQ AVR" ? 2 : 1);
       if (step.a == 1) {
-        host_->With([&](SimDevice& device) { ids.push_back(SrmIdOfKsv(device.model().rx.keys.ksv)); });
+        host_->With(
+            [&](SimDevice& device) { ids.push_back(SrmIdOfKsv(device.model().rx.keys.ksv)); });
       } else if (step.a == 2) {
-        ids.push_back(SrmIdOfKsv(
-            hdcp14_authority_ksv(HDCP14_SIM_SEED, DownstreamIndex(static_cast<int>(plugged) - 1, 0))));
+        ids.push_back(SrmIdOfKsv(hdcp14_authority_ksv(
+            HDCP14_SIM_SEED, DownstreamIndex(static_cast<int>(plugged) - 1, 0))));
       }
       EXPECT_TRUE(driver_->SetSrm(BuildSimSrm(2, ids)).ok());
       break;
@@ -234,14 +234,14 @@ void Stage::ClientStep(const ScriptStep& step) {
         cec_.emplace_back();
       }
       const int reply = step.a == 0x8f ? 0x90 : -1;
-      const absl::Status s = driver_->CecRequest(
-          {0x40, static_cast<uint8_t>(step.a)}, reply, absl::Seconds(1),
-          [this, index](absl::StatusOr<CecBytes> result) {
-            base::MutexLock lock(&mutex_);
-            ++cec_[index].completions;
-            cec_[index].at_ns = now_ns();
-            cec_[index].status = result.status();
-          });
+      const absl::Status s =
+          driver_->CecRequest({0x40, static_cast<uint8_t>(step.a)}, reply, absl::Seconds(1),
+                              [this, index](absl::StatusOr<CecBytes> result) {
+                                base::MutexLock lock(&mutex_);
+                                ++cec_[index].completions;
+                                cec_[index].at_ns = now_ns();
+                                cec_[index].status = result.status();
+                              });
       Expect(s);
       if (!s.ok()) {
         // It was not accepted, so it is not completed either.
