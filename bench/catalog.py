@@ -96,16 +96,19 @@ class Bar:
     floor: tuple = ()
 
 
-_NOT_PACKAGED = OURS + LIMITS + ("naive",)
-_ONE_POOL = _NOT_PACKAGED + ONE_THREAD
+_POOL_OF_TWO = ("w1", "w2", "producers2", "producers8")
+
+
+def no_rivals(workload):
+    """Who does another job in that workload."""
+    return OURS + LIMITS + (ONE_THREAD if workload in _POOL_OF_TWO else ())
 
 
 def candidates(bar, peers):
     """The peers of `peers` that `bar` compares with."""
     if bar.peers is not None:
         return [p for p in peers if p in bar.peers]
-    left_out = _ONE_POOL if bar.workload in ("w1", "w2") else _NOT_PACKAGED
-    return [p for p in peers if p not in left_out]
+    return [p for p in peers if p != "naive" and p not in no_rivals(bar.workload)]
 
 
 _FUTEX = ("raw-futex",)

@@ -78,7 +78,7 @@ def summarise(runs):
     table = [row for run in runs for row in rows_of(run)]
     best = {}
     for row in table:
-        if row.peer in catalog.OURS + catalog.LIMITS or row.workload == "micro":
+        if row.peer in catalog.no_rivals(row.workload) or row.workload == "micro":
             continue
         # A timer that fires early does another job; so does a figure of zero.
         if row.median <= 0 or row.beside.get("early", 0) > 0:
