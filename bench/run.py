@@ -179,7 +179,7 @@ def main(argv):
     parser.add_argument("--json", type=pathlib.Path, help="write everything to this file")
     parser.add_argument("--svg", type=pathlib.Path, help="write the picture to this file")
     parser.add_argument("--markdown", type=pathlib.Path,
-                        help="rewrite the measured parts of this document")
+                        help="rewrite the measured parts of this document, and the picture beside it")
     parser.add_argument("--reps", type=int, help="repetitions; 7, with --quick 3")
     parser.add_argument("--quick", action="store_true", help="a tenth of the sizes")
     parser.add_argument("--patience", type=float,
@@ -230,6 +230,7 @@ def main(argv):
         options.svg.write_text(plot.picture(environment, table))
     if options.markdown:
         document.rewrite(options.markdown, environment, table, bars, costs)
+        options.markdown.with_suffix(".svg").write_text(plot.picture(environment, table))
     failed = [run for run in runs if run.error]
     for run in failed:
         print(f"bench: {run.name}: {run.error}", file=sys.stderr)
