@@ -1,5 +1,10 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Writes the measured parts of a document, so that no figure in it is typed by hand.
+
+Used by bench/run.py; and for the output of another command, as it is:
+
+  tools/kernel-test bench | bench/document.py docs/performance.md kernel
 
 A part stands between `<!-- measured: NAME -->` and `<!-- end of NAME -->`; the text
 around it is left alone.  A part of which nothing was measured keeps what it has.
@@ -8,6 +13,7 @@ around it is left alone.  A part of which nothing was measured keeps what it has
 import json
 import pathlib
 import re
+import sys
 
 import catalog
 import report
@@ -138,3 +144,19 @@ def rewrite(path, environment, table, bars, costs):
         if content is not None:
             text = replace(text, name, content)
     path.write_text(text)
+
+
+def main(argv):
+    if len(argv) != 2:
+        print("usage: COMMAND | bench/document.py FILE PART", file=sys.stderr)
+        return 2
+    path, output = pathlib.Path(argv[0]), sys.stdin.read().strip()
+    if not output:
+        print("bench: nothing to write", file=sys.stderr)
+        return 1
+    path.write_text(replace(path.read_text(), argv[1], f"```\n{output}\n```"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,7 @@
 # figure or ours takes more than BENCH_RATIO_MAX times the kernel's. Read on: bench/micro/hot_paths.cc.
 # shellcheck shell=bash
 
-BENCH_RATIO_MAX=5
+BENCH_RATIO_MAX=3
 
 suite_bench() {
   [[ $# -eq 0 ]] || die "the bench suite takes no program names"
