@@ -4,7 +4,7 @@
  * they are built for: locks, a place to wait, a clock, memory.
  *
  * Userspace: port_user.cc.  Kernel: kernel/kup_port_kernel.h supplies the same
- * names (raw spinlocks with interrupts off, wait queues, ktime, kvzalloc).
+ * names (spinlocks with interrupts off, wait queues, ktime, kvzalloc).
  *
  * Invariant: those sources call nothing of either world but what stands here,
  * in kupdev_port.h, and memcpy/memset.
@@ -48,6 +48,8 @@ struct kup_wait {
 uint64_t kup_wait_epoch(struct kup_wait *wait);
 /* 0: look again; -ETIMEDOUT; -EINTR.  `deadline` in the ns of kup_now(). */
 int kup_wait_sleep(struct kup_wait *wait, uint64_t epoch, int64_t deadline);
+/* As kup_wait_sleep for ever, but no signal to the process ends it. */
+void kup_wait_idle(struct kup_wait *wait, uint64_t epoch);
 void kup_wait_kick(struct kup_wait *wait);
 /* For event loops: takes the signal off the descriptor before the ring is armed. */
 void kup_wait_drain(struct kup_wait *wait);

@@ -190,6 +190,15 @@ int kupdev_get_stats(struct kupdev_softc *sc, int chan_id, struct kupdev_stats *
  * Owned by the device.
  */
 int kupdev_fd(struct kupdev_softc *sc, int chan_id);
+#else
+/*
+ * For a module that serves a channel from a work item: calls `fn` whenever there
+ * may be messages, room or news of the user, in any context and under locks of
+ * ours, so it queues work and calls nothing of KUP.  Take until -EAGAIN before
+ * relying on it again.  Once per channel, right after kupdev_open; -EBUSY after
+ * that.  It is not called after kupdev_unload returned.
+ */
+int kupdev_set_notify(struct kupdev_softc *sc, int chan_id, void (*fn)(void *arg), void *arg);
 #endif
 
 #ifdef __cplusplus

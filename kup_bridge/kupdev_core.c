@@ -341,12 +341,12 @@ static void wait_for_calls(struct kupdev_softc *sc) {
 
     kup_lock_drop(&sc->lock, flags);
     if (n == KUP_CALLS_ENDING) return;
-    (void)kup_wait_sleep(&sc->wait, epoch, KUP_FOREVER); /* re-checked */
+    kup_wait_idle(&sc->wait, epoch);
   }
 }
 
-static int wait_event(struct kupdev_softc *sc, struct kupdev_event *event, int only_attached,
-                      int64_t deadline) {
+static int await_event(struct kupdev_softc *sc, struct kupdev_event *event, int only_attached,
+                       int64_t deadline) {
   int rc;
 
   kup_enter(sc);
@@ -363,12 +363,12 @@ static int wait_event(struct kupdev_softc *sc, struct kupdev_event *event, int o
 }
 
 int kupdev_wait_event(struct kupdev_softc *sc, struct kupdev_event *event, int timeout_ms) {
-  return wait_event(sc, event, 0, kup_deadline(timeout_ms));
+  return await_event(sc, event, 0, kup_deadline(timeout_ms));
 }
 
 int kupdev_wait_channel(struct kupdev_softc *sc) {
   struct kupdev_event event;
-  int rc = sc ? wait_event(sc, &event, 1, KUP_FOREVER) : -EINVAL;
+  int rc = sc ? await_event(sc, &event, 1, KUP_FOREVER) : -EINVAL;
 
   return rc ? rc : (int)event.channel;
 }

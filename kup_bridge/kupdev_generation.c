@@ -206,6 +206,7 @@ static struct kup_retired *switch_memory(struct kup_channel *ch, struct kup_mem 
 int kup_begin_generation(struct kup_channel *ch, struct kup_mem **mem, int revoke) {
   struct kup_mem *fresh = kup_mem_alloc(&ch->sc->opts);
   struct kup_retired *spare = kup_zalloc(sizeof(*spare));
+  struct kup_mem *revoked = NULL;
   unsigned long rx_flags, tx_flags;
 
   if (!fresh || !spare) {
@@ -216,9 +217,10 @@ int kup_begin_generation(struct kup_channel *ch, struct kup_mem **mem, int revok
   rx_flags = kup_lock_take(&ch->end.rx_lock);
   tx_flags = kup_lock_take(&ch->end.tx_lock);
   if (revoke && ch->mem) {
-    kup_store_release(&ch->mem->dev->state, (uint32_t)KUP_STATE_REVOKED, KUP_SITE_STATE);
-    kup_mem_signal(ch->mem);
-    kup_mem_revoke(ch->mem);
+    revoked = ch->mem;
+    revoked->refs++;
+    kup_store_release(&revoked->dev->state, (uint32_t)KUP_STATE_REVOKED, KUP_SITE_STATE);
+    kup_mem_signal(revoked);
   }
   spare = switch_memory(ch, fresh, spare, !revoke);
   if (kup_load(&ch->sc->shutdown)) {
@@ -236,6 +238,10 @@ int kup_begin_generation(struct kup_channel *ch, struct kup_mem **mem, int revok
   kup_lock_drop(&ch->end.tx_lock, tx_flags);
   kup_lock_drop(&ch->end.rx_lock, rx_flags);
   kup_free(spare);
+  if (revoked) {
+    kup_mem_revoke(revoked); /* sleeps, so not under the locks; nobody here looks at it any more */
+    kup_core_put_mem(ch->sc, ch->index, revoked);
+  }
   kup_wait_kick(&ch->end.wait);
   return 0;
 }

@@ -46,7 +46,10 @@ struct kup_mem *kup_mem_alloc(const struct kupdev_opts *opts);
 void kup_mem_free(struct kup_mem *mem);
 /* Wakes the user of this memory.  Any context. */
 void kup_mem_signal(struct kup_mem *mem);
-/* The device looks away: what is still written into it goes nowhere. */
+/*
+ * The device has looked away: what is still written goes nowhere.  Afterwards the
+ * user has none of these pages any more where the port can take them.  May sleep.
+ */
 void kup_mem_revoke(struct kup_mem *mem);
 
 /* A wait of the device; users of all generations of the channel wake it. */

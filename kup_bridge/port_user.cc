@@ -47,6 +47,10 @@ int kup_wait_sleep(struct kup_wait* wait, uint64_t epoch, int64_t deadline) {
   return SleeperOf(wait)->Sleep(epoch, deadline) ? 0 : -ETIMEDOUT;
 }
 
+void kup_wait_idle(struct kup_wait* wait, uint64_t epoch) {
+  (void)SleeperOf(wait)->Sleep(epoch, KUP_FOREVER);
+}
+
 void kup_wait_kick(struct kup_wait* wait) { SleeperOf(wait)->Kick(); }
 void kup_wait_drain(struct kup_wait* wait) { SleeperOf(wait)->Drain(); }
 void kup_wait_renotify(struct kup_wait* wait) { SleeperOf(wait)->Renotify(); }
