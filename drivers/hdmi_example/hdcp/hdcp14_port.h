@@ -12,8 +12,12 @@
 
 #ifdef __KERNEL__
 #include <linux/errno.h>
+#include <linux/limits.h>
 #include <linux/string.h>
 #include <linux/types.h>
+#ifndef INT64_MAX
+#define INT64_MAX S64_MAX
+#endif
 #else
 #include <errno.h>
 #include <stdbool.h>
