@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -205,17 +206,22 @@ class DeviceTransport : public Transport {
   absl::StatusOr<std::unique_ptr<Link>> Attach(uint32_t channel, base::Nanos deadline_ns) override {
     // The kernel waits interruptibly without a limit; a bounded wait asks now and
     // again when the device says (poll on it: a channel became free).
+    const bool wait = deadline_ns > base::Now();
     for (;;) {
       absl::StatusOr<kup_attach_args> answer =
           Ask(path_, fd_.get(), Request(KUP_OP_ATTACH, channel, deadline_ns == base::kForever));
       if (answer.ok()) return Wrap(*answer);
       if (ErrnoOf(answer.status()) == -EINTR) continue;
-      const base::Nanos left = deadline_ns - base::Now();
-      if (ErrnoOf(answer.status()) != -EBUSY) return answer.status();
-      if (left <= 0) return answer.status();
+      if (ErrnoOf(answer.status()) != -EBUSY || !wait) return answer.status();
+      base::Nanos left = deadline_ns - base::Now();
+      if (left <= 0) {
+        return ErrnoStatus(ETIMEDOUT, absl::StrCat("kup: channel ", channel, " of ", path_,
+                                                   " did not become free in time"));
+      }
+      // Not for long: the refusal of another thread on this descriptor takes our news, too.
+      left = std::min(left, 50 * base::kMillisecond);
       pollfd fd = {fd_.get(), POLLIN, 0};
-      const timespec ts = {static_cast<time_t>(left / base::kSecond),
-                           static_cast<long>(left % base::kSecond)};
+      const timespec ts = {0, static_cast<long>(left)};
       (void)ppoll(&fd, 1, &ts, nullptr);  // whatever it says, we ask again
     }
   }
