@@ -20,7 +20,7 @@
  *   -ETIMEDOUT                       -EPIPE   the user is gone, all it sent was taken
  *   -EBADMSG channel poisoned        -ESHUTDOWN the device is being unloaded
  *   -ENOMEM, -EEXIST (name taken), -ENOBUFS (too many messages held), -ESTALE
- *   (belongs to an earlier user)
+ *   (belongs to an earlier user), -EINTR (kernel only: a signal, or kthread_stop)
  * Threads: every call may come from any thread, several at once; a channel has
  * any number of posting and taking threads.  Calls with a time-out may sleep;
  * the others never do and may come from interrupt context in the kernel.
