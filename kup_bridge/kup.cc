@@ -254,6 +254,9 @@ int kup_resend(struct kup_chan* old, struct kup_chan* fresh, int timeout_ms) {
   // The ring's data is in memory that only we write, so its headers are ours.
   // The tail is the device's: a dead one no longer changes it.
   kup_tx* tx = &old->end.tx;
+  // What was sent to a device that revoked the channel was dropped with it; and
+  // /dev/kup-NAME has put other pages in the place of our ring.
+  if (kup_load(&old->dev_page->state) == KUP_STATE_REVOKED) return 0;
   if (tx->bad == KUP_BAD_NONE) (void)kup_tx_refresh(tx);
   int count = 0;
   for (uint64_t pos = tx->tail_seen; pos != tx->next;) {

@@ -368,6 +368,7 @@ TEST_F(KupLife, UnloadEndsEveryWaitingCall) {
 
 TEST_F(KupLife, RevocationWakesTheUserAndLateWritesGoNowhere) {
   Start();
+  ASSERT_EQ(Send("dropped"), 0);
   std::thread user([&] { EXPECT_EQ(Receive(nullptr, -1), "ENODEV"); });
   AwaitEvent(KUPDEV_ATTACHED);
   ASSERT_EQ(kupdev_revoke(sc_, 0), 0);
@@ -383,6 +384,7 @@ TEST_F(KupLife, RevocationWakesTheUserAndLateWritesGoNowhere) {
   EXPECT_EQ(Take(), "EPIPE");
   kup_chan* next;
   ASSERT_EQ(kup_attach(dev_, 0, 1000, &next), 0) << kup_error_text();
+  EXPECT_EQ(kup_resend(ch_, next, 0), 0);
   kup_detach(ch_);
   ch_ = next;
   ASSERT_EQ(Send("works"), 0);
