@@ -245,9 +245,9 @@ class DeviceTransport : public Transport {
         return ErrnoStatus(errno, absl::StrCat("kup: no eventfd for ", path_));
       }
       link->wake_fd = wake;
+      link->user = {answer.fd, KUP_MMAP_USER, answer.user_region_len};
     }
     link->dev = {answer.fd, KUP_MMAP_DEV, answer.dev_region_len};
-    link->user = {answer.fd, KUP_MMAP_USER, answer.user_region_len};
     if (answer.frames_d2u_len != 0) {
       link->frames_d2u = {answer.fd, KUP_MMAP_FRAMES_D2U, answer.frames_d2u_len};
     }
