@@ -21,6 +21,7 @@ OPTIONS
 
 kt_debug_build() {
   local dir=$1 tree option tool
+  "$KT_ROOT/tools/setup" --debug-kernel >&2 || true # what is missing then is told below
   for tool in flex bison bc xz; do
     command -v "$tool" > /dev/null || kt_skip "a debug kernel needs $tool (packages flex bison bc xz-utils)"
   done
