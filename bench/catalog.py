@@ -114,6 +114,7 @@ def candidates(bar, peers):
 _FUTEX = ("raw-futex",)
 _KERNEL = ("kernel-wq",)
 _ASIO = ("asio",)
+_POOLS = ("asio", "tbb", "libuv", "glib")  # moodycamel is a queue, with neither order nor waits
 _LIBEVENT = ("libevent",)
 _ONE_EACH = ("libevent", "libev", "glib", "naive")  # these give the queue one thread
 _HANDOVER = ("costs", "item_handover")
@@ -122,8 +123,12 @@ _MICRO = "micro"
 
 BARS = (
     Bar(7, "W1: 2x the best packaged pool of 2", "w1", "wall_ns", factor=0.5, floor=_HANDOVER),
+    Bar(7, "W1: the same, of libraries that are pools", "w1", "wall_ns", factor=0.5, peers=_POOLS,
+        floor=_HANDOVER),
     Bar(7, "W1: wall per item", "w1", "wall_ns", limit=45, floor=_HANDOVER),
     Bar(7, "W2: 1.2x the best pool of 2", "w2", "wall_ns", factor=1 / 1.2, floor=_HANDOVER),
+    Bar(7, "W2: the same, of libraries that are pools", "w2", "wall_ns", factor=1 / 1.2,
+        peers=_POOLS, floor=_HANDOVER),
     Bar(7, "W3 p50: 1.1x the raw futex wake", "w3_apart", "p50_ns", factor=1.1, peers=_FUTEX),
     Bar(7, "W3 p99: 1.1x the raw futex wake", "w3_apart", "p99_ns", factor=1.1, peers=_FUTEX),
     Bar(7, "W3 p50, unpinned: the same", "w3_sleep", "p50_ns", factor=1.1, peers=_FUTEX),

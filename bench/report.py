@@ -148,10 +148,10 @@ def judge(table, costs):
 
 def verdict_rows(bars):
     """The cells of the verdict table, with its head."""
-    rows = [["issue", "bar", "ours", "limit", "against", "verdict", "the machine's own"]]
+    rows = [["bar", "issue", "ours", "limit", "against", "verdict", "the machine's own"]]
     for bar in bars:
         rows.append([
-            str(bar["issue"]), bar["bar"],
+            bar["bar"], str(bar["issue"]),
             "-" if bar["ours"] is None else f"{number(bar['ours'])} ({bar['peer']})",
             number(bar["limit"]), bar["against"] or "-",
             bar["state"] + ("~" if bar["noisy"] and bar["state"] != "not measured" else ""),

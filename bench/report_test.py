@@ -125,7 +125,7 @@ class Output(unittest.TestCase):
             for _ in range(2):  # twice, as a rewritten one must stay rewritable
                 document.rewrite(path, ENVIRONMENT, table, report.judge(table, COSTS), COSTS)
             text = path.read_text()
-            for part in ("<test>, 2 CPUs", "| 7 | W1: 2x the best", "asio 1200", "| X | 3.25 |",
+            for part in ("<test>, 2 CPUs", "| W1: 2x the best packaged pool of 2 | 7 |", "asio 1200", "| X | 3.25 |",
                          "| item_handover | 7.5 |", "| queue_pending |"):
                 self.assertEqual(text.count(part), 1, part)
             self.assertEqual(text.count("<!-- measured: "), text.count("<!-- end of "))
