@@ -20,7 +20,9 @@ inline void RunFault(const char* id, const std::function<void(Stage&)>& check, i
   const Fault* const fault = FindFault(id);
   ASSERT_NE(fault, nullptr) << id;
   OnStage(schedules, [&] {
-    Stage stage;
+    StageOptions options;
+    options.hdcp22 = fault->needs_hdcp22;
+    Stage stage(options);
     stage.Play(FaultScript(*fault), fault->run_ns);
     if (OutcomeOf(id) != Outcome::kRemoved) {
       EXPECT_EQ(CheckOutcome(OutcomeOf(id), stage.state()), "") << stage.LogText();

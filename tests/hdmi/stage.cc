@@ -35,6 +35,21 @@ void BlockFor(base::Nanos ns) {
 }
 #endif
 
+namespace {
+
+// Made once: its keys cost a second of CPU.
+const Hdcp22Sinks& StandardReceivers() {
+  static const Hdcp22Sinks* const receivers = Hdcp22Sinks::Standard(HDCP14_SIM_SEED)->release();
+  return *receivers;
+}
+
+const RsaKey& Authority() {
+  static const RsaKey* const key = new RsaKey(*Hdcp22Sinks::AuthorityKey(HDCP14_SIM_SEED));
+  return *key;
+}
+
+}  // namespace
+
 void OnStage(int schedules, const std::function<void()>& body) {
 #if defined(UWQ_SIM)
   sim::Options options;
@@ -60,9 +75,8 @@ Stage::Stage(const Options& options) : options_(options) {
   core::RuntimeOptions runtime;
   runtime.topology = core::Topology::Emulated(1, 2);
   runtime_ = *Runtime::Create(std::move(runtime));
-  SimDevice::Options device;
-  device.seed = options.seed;
-  host_ = *SimDeviceHost::Create(device, options.speed);
+  if (options.hdcp22) receivers_ = std::make_unique<Hdcp22Sinks>(StandardReceivers());
+  host_ = *SimDeviceHost::Create(DeviceOptions(options.seed), options.speed);
   LoadSinks();
   StartDriver();
 }
@@ -78,11 +92,19 @@ Stage::~Stage() {
   }
 }
 
+SimDevice::Options Stage::DeviceOptions(uint64_t seed) {
+  SimDevice::Options device;
+  device.seed = seed;
+  if (receivers_ != nullptr) device.ops = receivers_->Ops();
+  return device;
+}
+
 void Stage::LoadSinks() {
-  host_->With([](SimDevice& device) {
+  host_->With([this](SimDevice& device) {
     for (int slot = 0; slot < HDMI_DEV_SLOTS; ++slot) {
-      const absl::Status s =
-          device.LoadSink(slot, StandardSink(slot, TestEdid(StandardSinkName(slot))));
+      SinkSpec sink = StandardSink(slot, TestEdid(StandardSinkName(slot)));
+      if (receivers_ != nullptr && slot <= kSlotAvr) sink.flags |= HDMI_SINK_HDCP22;
+      const absl::Status s = device.LoadSink(slot, sink);
       EXPECT_TRUE(s.ok()) << s;
     }
   });
@@ -104,6 +126,7 @@ void Stage::StartDriver() {
     base::MutexLock lock(&mutex_);
     started_.push_back({run.name, run.start_ns + shift, run.end_ns + shift});
   };
+  if (options_.hdcp22) driver.hdcp22_authority = Authority();
   if (options_.tune) options_.tune(driver);
   auto made = HdmiDriver::Create(std::make_unique<SimHardware>(*host_), std::move(driver));
   ASSERT_TRUE(made.ok()) << made.status();
@@ -268,9 +291,7 @@ void Stage::ProcessStep(const ScriptStep& step) {
       host_->SetReachable(false);
       break;
     case ProcessOp::kStartDevice: {
-      SimDevice::Options device;
-      device.seed = options_.seed + 1;
-      host_->Replace(device);
+      host_->Replace(DeviceOptions(options_.seed + 1));
       LoadSinks();
       Plug(kSlotTv);
       host_->SetReachable(true);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "drivers/hdmi_example/device/hdcp22_sink.h"
 #include "drivers/hdmi_example/device/script.h"
 #include "drivers/hdmi_example/device/sim_device.h"
 #include "drivers/hdmi_example/driver/hdmi_driver.h"
@@ -31,6 +32,7 @@ struct StageOptions {
   uint64_t seed = 1;
   int content_type = 0;
   bool desired = true;
+  bool hdcp22 = false;  // the television and the AVR speak it, and the driver has the key
   std::function<void(DriverOptions&)> tune;
 };
 
@@ -100,6 +102,7 @@ class Stage {
  private:
   void StartDriver();
   void LoadSinks();
+  SimDevice::Options DeviceOptions(uint64_t seed);
   void Expect(const absl::Status& s);
   void ClientStep(const ScriptStep& step);
   void ProcessStep(const ScriptStep& step);
@@ -107,6 +110,7 @@ class Stage {
 
   const Options options_;
   std::unique_ptr<Runtime> runtime_;
+  std::unique_ptr<Hdcp22Sinks> receivers_;  // or null
   std::unique_ptr<SimDeviceHost> host_;
   std::unique_ptr<HdmiDriver> driver_;
   DriverStats last_stats_;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "drivers/hdmi_example/device/script.h"
 #include "drivers/hdmi_example/device/sim_device.h"
 
 namespace uwq::hdmi {
@@ -27,6 +28,19 @@ absl::StatusOr<std::unique_ptr<Hdcp22Sinks>> Hdcp22Sinks::Create(uint64_t author
   auto key = AuthorityKey(authority_seed);
   if (!key.ok()) return key.status();
   return std::unique_ptr<Hdcp22Sinks>(new Hdcp22Sinks(*std::move(key)));
+}
+
+absl::StatusOr<std::unique_ptr<Hdcp22Sinks>> Hdcp22Sinks::Standard(uint64_t authority_seed) {
+  auto sinks = Create(authority_seed);
+  if (!sinks.ok()) return sinks;
+  absl::Status s = (*sinks)->Add(kSlotTv, StandardId(kSlotTv), false, 0, 0);
+  if (s.ok()) s = (*sinks)->Add(kSlotAvr, StandardId(kSlotAvr), true, 3, 2);
+  if (!s.ok()) return s;
+  return sinks;
+}
+
+Bytes5 Hdcp22Sinks::StandardId(int slot) {
+  return {0x22, static_cast<uint8_t>(slot + 1), 0x5a, 0xa5, 0x36};
 }
 
 Bytes5 Hdcp22Sinks::DownstreamId(int slot, int n) {

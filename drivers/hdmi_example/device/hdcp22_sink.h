@@ -9,8 +9,7 @@
 // keys, up to a second of CPU.
 // Read on: hdmi_device.h (hdmi_device_ops), ../hdcp/hdcp22.h.
 //
-//   auto receivers = Hdcp22Sinks::Create(HDCP14_SIM_SEED);
-//   (*receivers)->Add(kSlotTv, {1, 2, 3, 4, 5}, false, 0, 0);
+//   auto receivers = Hdcp22Sinks::Standard(HDCP14_SIM_SEED);
 //   SimDevice device({.ops = (*receivers)->Ops()});
 //   sink.flags |= HDMI_SINK_HDCP22;
 #ifndef UWQ_DRIVERS_HDMI_EXAMPLE_DEVICE_HDCP22_SINK_H_
@@ -33,6 +32,11 @@ class Hdcp22Sinks {
  public:
   static absl::StatusOr<RsaKey> AuthorityKey(uint64_t seed);
   static absl::StatusOr<std::unique_ptr<Hdcp22Sinks>> Create(uint64_t authority_seed);
+  // With receivers for the stage's television and AVR (script.h).
+  static absl::StatusOr<std::unique_ptr<Hdcp22Sinks>> Standard(uint64_t authority_seed);
+  // A copy has the same keys and its own sessions.
+  Hdcp22Sinks(const Hdcp22Sinks&) = default;
+  Hdcp22Sinks& operator=(const Hdcp22Sinks&) = delete;
 
   // The receiver of the sink in `slot`.  Errors: InvalidArgument for more than 31
   // devices or 4 levels behind it.
@@ -43,6 +47,8 @@ class Hdcp22Sinks {
 
   // The ID of the n-th device behind a repeater in `slot`.
   static Bytes5 DownstreamId(int slot, int n);
+  // The ID of the receiver in `slot` that Standard() makes.
+  static Bytes5 StandardId(int slot);
 
  private:
   explicit Hdcp22Sinks(RsaKey authority) : authority_(std::move(authority)) {}

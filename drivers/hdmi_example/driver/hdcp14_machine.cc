@@ -204,7 +204,7 @@ HdcpAction Hdcp14Machine::OnBksv(const std::vector<uint8_t>& bytes) {
   }
   if (Revoked(*bksv)) {
     HdcpAction action = Fail(absl::StrCat("receiver ", KsvToString(*bksv), " is revoked"));
-    action.verdict = Verdict::kRevoked;
+    action.verdict = Verdict::kRefused;
     return action;
   }
   an_ = env_.random();
@@ -268,7 +268,7 @@ HdcpAction Hdcp14Machine::OnV(const std::vector<uint8_t>& v) {
     const uint64_t ksv = hdcp14_get_le(&fifo_[i], HDCP14_KSV_BYTES);
     if (!Revoked(ksv)) continue;
     HdcpAction action = Fail(absl::StrCat("downstream device ", KsvToString(ksv), " is revoked"));
-    action.verdict = Verdict::kRevoked;
+    action.verdict = Verdict::kRefused;
     return action;
   }
   const Bstatus status = ParseBstatus(bstatus_);
@@ -324,7 +324,7 @@ HdcpAction Hdcp14Machine::CheckRevocation() {
   }
   if (!revoked) return {};
   HdcpAction action = Fail("the new SRM revokes a device of this link");
-  action.verdict = Verdict::kRevoked;
+  action.verdict = Verdict::kRefused;
   return action;
 }
 

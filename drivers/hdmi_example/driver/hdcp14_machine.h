@@ -37,6 +37,8 @@ class Hdcp14Machine : public HdcpMachine {
   explicit Hdcp14Machine(Env env) : env_(std::move(env)) {}
 
   const char* name() const override { return "HDCP 1.4"; }
+  // VSYNC128 comes every 2.13 s at 60 Hz; the rule is "at least every 2 s".
+  absl::Duration link_period() const override { return absl::Seconds(2); }
   HdcpAction Start(int attempt) override;
   HdcpAction Step() override;
   HdcpAction Done(const absl::StatusOr<std::vector<DdcMessage>>& result) override;

@@ -30,7 +30,8 @@ struct HdcpAction {
     kNone,           // under way, or nothing has changed
     kAuthenticated,  // the link is protected, from here on CheckLink()
     kFailed,         // this attempt, or the link, is over
-    kRevoked,        // over, and trying again is of no use before something changes
+    kRefused,        // over, and trying again is of no use before something changes
+    kUnsupported,    // the sink does not speak this version
   };
 
   std::vector<DdcMessage> transfer;        // not empty: perform it
@@ -51,6 +52,8 @@ class HdcpMachine {
  public:
   virtual ~HdcpMachine() = default;
   virtual const char* name() const = 0;
+  // A link that is authenticated is checked at least so often.
+  virtual absl::Duration link_period() const = 0;
 
   // A fresh attempt, from any state.  `attempt` counts from 0 since the plug.
   virtual HdcpAction Start(int attempt) = 0;
@@ -62,7 +65,7 @@ class HdcpMachine {
   // Authenticated: begins a check of the link (kNone with a transfer), to be
   // followed by Done().
   virtual HdcpAction CheckLink(const LinkView& view) = 0;
-  // The list of revoked receivers has changed: kRevoked if it names one of these.
+  // The list of revoked receivers has changed: kRefused if it names one of these.
   virtual HdcpAction CheckRevocation() = 0;
   // Back to the beginning, nothing outstanding.
   virtual void Stop() = 0;

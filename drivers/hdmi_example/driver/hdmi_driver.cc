@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "drivers/hdmi_example/driver/hdcp14_machine.h"
+#include "drivers/hdmi_example/driver/hdcp22_machine.h"
 
 namespace uwq::hdmi {
 namespace {
@@ -105,7 +106,9 @@ HdmiDriver::HdmiDriver(std::unique_ptr<Hardware> hardware, DriverOptions options
     base::MutexLock lock(&mutex_);
     return latch_.srm;
   };
-  hdcp_ = std::make_unique<Hdcp14Machine>(std::move(env));
+  hdcp14_ = std::make_unique<Hdcp14Machine>(std::move(env));
+  hdcp_ = hdcp14_.get();
+  if (options_.hdcp22_authority.has_value()) MakeHdcp22();
 
   for (const WorkGroup* group : {&hpd_group_, &port_group_}) {
     all_works_.insert(all_works_.end(), group->works().begin(), group->works().end());
@@ -116,6 +119,28 @@ HdmiDriver::HdmiDriver(std::unique_ptr<Hardware> hardware, DriverOptions options
   port_group_.CloseSync();
   base::MutexLock lock(&mutex_);
   latch_.accepting = true;
+}
+
+void HdmiDriver::MakeHdcp22() {
+  Hdcp22Machine::Env env(*options_.hdcp22_authority);
+  env.random = [this] { return Random(); };
+  env.now = [this] { return WorldNow(); };
+  env.srm = [this] {
+    base::MutexLock lock(&mutex_);
+    return latch_.srm22;
+  };
+  env.content_type = [this] { return content_type_; };
+  env.on_locality = [this](base::Nanos took, bool late) {
+    base::MutexLock lock(&mutex_);
+    ++stats_.locality_checks;
+    if (late) {
+      ++stats_.locality_late;
+    } else {
+      stats_.locality_ns_max = std::max(stats_.locality_ns_max, took);
+    }
+  };
+  env.locality_rounds = options_.locality_rounds;
+  hdcp22_ = std::make_unique<Hdcp22Machine>(std::move(env));
 }
 
 HdmiDriver::~HdmiDriver() { (void)Remove(); }  // what is left over was logged
@@ -141,11 +166,23 @@ absl::Status HdmiDriver::SetProtection(bool desired, int content_type) {
 }
 
 absl::Status HdmiDriver::SetSrm(absl::Span<const uint8_t> blob) {
-  absl::StatusOr<Srm> srm = Srm::Parse(blob, SimSrmVerifier());
+  constexpr uint8_t kFormat2 = 0x91;
+  SrmVerifier verifier = SimSrmVerifier();
+  if (!blob.empty() && blob[0] == kFormat2) {
+    if (!options_.hdcp22_authority.has_value()) {
+      return absl::FailedPreconditionError("an SRM for HDCP 2.2, and no key to check it with");
+    }
+    verifier = [key = *options_.hdcp22_authority](absl::Span<const uint8_t> body,
+                                                  absl::Span<const uint8_t> tail) {
+      return key.Verify(body, tail);
+    };
+  }
+  absl::StatusOr<Srm> srm = Srm::Parse(blob, verifier);
   if (!srm.ok()) return srm.status();
   {
     base::MutexLock lock(&mutex_);
-    latch_.srm = std::make_shared<const Srm>(*std::move(srm));
+    std::shared_ptr<const Srm>& latched = srm->hdcp_version() == 2 ? latch_.srm22 : latch_.srm;
+    latched = std::make_shared<const Srm>(*std::move(srm));
     ++latch_.requests;
   }
   (void)protection_work_.Queue();

@@ -45,6 +45,7 @@
 #include "drivers/hdmi_example/edid/eddc.h"
 #include "drivers/hdmi_example/edid/edid.h"
 #include "drivers/hdmi_example/hdcp/hdcp14_authority.h"
+#include "drivers/hdmi_example/hdcp/hdcp22_crypto.h"
 #include "drivers/hdmi_example/hdcp/srm.h"
 #include "drivers/hdmi_example/video/info_frame.h"
 #include "drivers/hdmi_example/video/mode_choice.h"
@@ -76,7 +77,9 @@ struct DriverOptions {
   absl::Duration debounce_down = absl::Milliseconds(60);
   absl::Duration ddc_timeout = absl::Milliseconds(200);
   absl::Duration heartbeat_limit = absl::Milliseconds(500);
-  bool hdcp22 = true;  // where the sink has it and keys for it were given
+  // Whose certificates HDCP 2.2 accepts; none: 2.2 is not spoken, whatever the sink has.
+  std::optional<RsaKey> hdcp22_authority;
+  int locality_rounds = 10;  // the specification allows 1024
   // Runs on hdmi-misc, one at a time; may take its time and may call the driver.
   std::function<void(Protection)> on_protection;
   std::function<void(CecBytes)> on_cec;
@@ -101,7 +104,9 @@ struct DriverStats {
   int64_t mode_sets = 0, mode_sets_skipped = 0, scdc_repairs = 0;
   int64_t infoframe_retries = 0;
   int64_t auth_attempts = 0, auth_ok = 0, auth_failed = 0, link_checks = 0, link_failures = 0;
-  int64_t pending_after_reset = 0;  // H4 for a reset; stays 0
+  int64_t locality_checks = 0, locality_late = 0;  // rounds of HDCP 2.2's 20 ms check
+  base::Nanos locality_ns_max = 0;                 // of those in time, in the world's time
+  int64_t pending_after_reset = 0;                 // H4 for a reset; stays 0
   base::Nanos reset_ns_max = 0, unplug_ns_max = 0;
   DdcEngine::Counts ddc;
   Cec::Counts cec;
@@ -123,8 +128,8 @@ class HdmiDriver : private Hardware::Handler {
   // DESIRED or UNDESIRED.  Survives unplugging, resets and failures.  Content of type 1
   // goes over HDCP 2.2 only.  Errors: InvalidArgument (type).  Never blocks.
   absl::Status SetProtection(bool desired, int content_type = 0);
-  // A new list of revoked receivers.  Errors: those of Srm::Parse; then the list that
-  // was there stays.  Never blocks.
+  // A new list of revoked receivers, of the 1.x or the 2.x format; there is one of
+  // each.  Errors: those of Srm::Parse; then the list that was there stays.
   absl::Status SetSrm(absl::Span<const uint8_t> blob);
   // Puts the transmitter into reset and returns when it is there; it then comes up
   // again by itself.  Several callers at a time share one reset.  From a work item:
@@ -196,14 +201,17 @@ class HdmiDriver : private Hardware::Handler {
   // --- protection.cc: works of hdmi-port ---------------------------------------------------
   void ProtectionWork();
   void HdcpStep();
+  HdcpAction StartAttempt();
+  HdcpAction WithoutHdcp22();
   void HdcpWatchdog();
   void LinkCheck();
   void Apply(const HdcpAction& action, DriverWork& work, DdcRequest& request);
   void AuthenticationFailed(const HdcpAction& action);
-  void StopProtection();
+  void StopProtection(absl::string_view why);
   void SetEncryption(bool on);
 
   // --- Helpers ---------------------------------------------------------------------------
+  void MakeHdcp22();
   void Log(LogLine::Kind kind, std::string text);
   void Info(std::string text) { Log(LogLine::Kind::kInfo, std::move(text)); }
   void Warn(std::string text) { Log(LogLine::Kind::kWarning, std::move(text)); }
@@ -248,8 +256,8 @@ class HdmiDriver : private Hardware::Handler {
     uint32_t acks_expected = 0;  // bit n: type 0x80 + n
     uint32_t acks = 0;
     bool reset_by_driver = false;
-    std::shared_ptr<const Srm> srm;
-    uint64_t requests = 0;  // of clients for protection or with an SRM
+    std::shared_ptr<const Srm> srm, srm22;  // of the 1.x and of the 2.x format
+    uint64_t requests = 0;                  // of clients for protection or with an SRM
     int content_type = 0;
   };
   base::Mutex mutex_;
@@ -298,7 +306,10 @@ class HdmiDriver : private Hardware::Handler {
   int infoframe_tries_ = 0;
   bool scdc_writing_ = false;
   unsigned mute_reasons_ = 0;
-  std::unique_ptr<HdcpMachine> hdcp_;
+  std::unique_ptr<HdcpMachine> hdcp14_, hdcp22_;  // 2.2: null without keys
+  HdcpMachine* hdcp_;                             // the one of this attempt
+  int hdcp22_failures_ = 0;
+  int content_type_ = 0;
   int attempts_ = 0;   // since the plug, or since the link was last good
   bool hold_ = false;  // no further attempt before something changes
   bool encrypting_ = false;

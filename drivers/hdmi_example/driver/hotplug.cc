@@ -57,13 +57,14 @@ void HdmiDriver::Plug() {
     base::MutexLock lock(&mutex_);
     state_.plugged = true;
     ++stats_.plugs;
+    // The gate is closed, so P is ours.
+    content_type_ = latch_.content_type;
   }
-  // The gate is closed, so P is ours.
   reader_.emplace();
   edid_retry_due_ = false;
   mode_step_ = ModeStep::kIdle;
   mode_tries_ = 0;
-  attempts_ = 0;
+  attempts_ = hdcp22_failures_ = 0;
   hold_ = false;
   port_group_.Open();
   (void)edid_work_.Queue(kEdidAfterHpd);

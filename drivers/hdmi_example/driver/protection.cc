@@ -22,8 +22,8 @@ using Verdict = HdcpAction::Verdict;
 constexpr absl::Duration kBackOff[] = {absl::Milliseconds(200), absl::Seconds(1), absl::Seconds(2),
                                        absl::Seconds(4)};
 constexpr int kAttemptsMax = 1 + static_cast<int>(std::size(kBackOff));
-// VSYNC128 comes every 2.13 s at 60 Hz; the rule is "at least every 2 s".
-constexpr absl::Duration kLinkCheckPeriod = absl::Seconds(2);
+// After so many failures of HDCP 2.2, content of type 0 goes over 1.4 instead.
+constexpr int kHdcp22Failures = 2;
 
 constexpr unsigned kMuteProtection = 2;
 
@@ -32,14 +32,24 @@ constexpr unsigned kMuteProtection = 2;
 // A client, or the SRM, has changed something.
 void HdmiDriver::ProtectionWork() {
   uint64_t requests;
+  int content_type;
   {
     base::MutexLock lock(&mutex_);
     requests = latch_.requests;
+    content_type = latch_.content_type;
   }
   const bool changed = requests != requests_seen_;
   requests_seen_ = requests;
+  if (content_type != content_type_) {
+    // What was agreed with the sink was agreed for the other type.
+    content_type_ = content_type;
+    if (!hdcp_->idle()) {
+      StopProtection("the type of the content changes");
+      (void)connector_->SetEnabled(false);
+    }
+  }
   if (!connector_->wanted()) {
-    if (!hdcp_->idle() || encrypting_ || hold_) StopProtection();
+    if (!hdcp_->idle() || encrypting_ || hold_) StopProtection("off, as the client wants");
     return;
   }
   if (!hdcp_->idle()) {
@@ -51,7 +61,7 @@ void HdmiDriver::ProtectionWork() {
     return;
   }
   if (changed) {
-    attempts_ = 0;
+    attempts_ = hdcp22_failures_ = 0;
     hold_ = false;
   }
   // Refused if the back-off is armed: then that comes first.
@@ -66,20 +76,46 @@ void HdmiDriver::HdcpStep() {
   HdcpAction action;
   if (auto result = ddc_.Take(hdcp_request_); result.has_value()) {
     action = hdcp_->Done(*result);
+    if (action.verdict == Verdict::kUnsupported) action = WithoutHdcp22();
   } else if (ddc_.Busy(hdcp_request_)) {
     return;
   } else if (hdcp_->idle()) {
     Count(&DriverStats::auth_attempts);
-    action = hdcp_->Start(attempts_);
+    action = StartAttempt();
   } else {
     action = hdcp_->Step();
   }
   Apply(action, hdcp_step_work_, hdcp_request_);
 }
 
+// HDCP 2.2 where the sink has it; 1.4 where not, or where 2.2 keeps failing.  Content
+// of type 1 never falls back.
+HdcpAction HdmiDriver::StartAttempt() {
+  if (hdcp22_ != nullptr && (content_type_ == 1 || hdcp22_failures_ < kHdcp22Failures)) {
+    hdcp_ = hdcp22_.get();
+    return hdcp_->Start(attempts_);
+  }
+  return WithoutHdcp22();
+}
+
+HdcpAction HdmiDriver::WithoutHdcp22() {
+  if (content_type_ == 1) {
+    HdcpAction action;
+    action.verdict = Verdict::kRefused;
+    action.encrypt = false;
+    action.note = "content of type 1 needs HDCP 2.2";
+    return action;
+  }
+  hdcp_ = hdcp14_.get();
+  return hdcp_->Start(attempts_);
+}
+
 void HdmiDriver::HdcpWatchdog() {
   const HdcpAction action = hdcp_->Watchdog();
-  if (action.verdict == Verdict::kNone) return;  // it was in time after all
+  if (action.verdict == Verdict::kNone && action.transfer.empty()) return;  // it was in time
+  // A look that is under way would come too late.
+  ddc_.Forget(hdcp_request_);
+  (void)hdcp_step_work_.Cancel();
   Apply(action, hdcp_step_work_, hdcp_request_);
 }
 
@@ -110,7 +146,7 @@ void HdmiDriver::LinkCheck() {
   Apply(action, link_check_work_, link_request_);
   if (good) {
     attempts_ = 0;
-    (void)link_check_work_.Queue(kLinkCheckPeriod);
+    (void)link_check_work_.Queue(hdcp_->link_period());
   }
 }
 
@@ -124,7 +160,7 @@ void HdmiDriver::Apply(const HdcpAction& action, DriverWork& work, DdcRequest& r
   if (action.watchdog.has_value()) (void)hdcp_watchdog_work_.Mod(*action.watchdog);
   if (!action.note.empty()) {
     const std::string text = absl::StrCat(hdcp_->name(), ": ", action.note);
-    if (action.verdict == Verdict::kFailed || action.verdict == Verdict::kRevoked) {
+    if (action.verdict != Verdict::kNone && action.verdict != Verdict::kAuthenticated) {
       Warn(text);
     } else {
       Info(text);
@@ -143,10 +179,11 @@ void HdmiDriver::Apply(const HdcpAction& action, DriverWork& work, DdcRequest& r
       if (connector_->SetEnabled(true)) {
         Log(LogLine::Kind::kState, "content protection: DESIRED -> ENABLED");
       }
-      (void)link_check_work_.Queue(kLinkCheckPeriod);
+      (void)link_check_work_.Queue(hdcp_->link_period());
       return;
     case Verdict::kFailed:
-    case Verdict::kRevoked:
+    case Verdict::kRefused:
+    case Verdict::kUnsupported:
       AuthenticationFailed(action);
       return;
   }
@@ -169,7 +206,7 @@ void HdmiDriver::AuthenticationFailed(const HdcpAction& action) {
     Log(LogLine::Kind::kState, "content protection: ENABLED -> DESIRED; picture muted");
   }
   absl::Duration pause = absl::ZeroDuration();
-  bool hold = action.verdict == Verdict::kRevoked;
+  bool hold = action.verdict == Verdict::kRefused;
   if (was_enabled) {
     Count(&DriverStats::link_failures);  // the first attempt after that is at once
   } else if (attempts_ + 1 < kAttemptsMax) {
@@ -177,7 +214,10 @@ void HdmiDriver::AuthenticationFailed(const HdcpAction& action) {
   } else {
     hold = true;
   }
-  if (!was_enabled) Count(&DriverStats::auth_failed);
+  if (!was_enabled) {
+    Count(&DriverStats::auth_failed);
+    if (hdcp_ == hdcp22_.get()) ++hdcp22_failures_;
+  }
   ++attempts_;
   hold_ = hold || attempts_ >= kAttemptsMax;
   {
@@ -187,8 +227,8 @@ void HdmiDriver::AuthenticationFailed(const HdcpAction& action) {
   }
   if (hold_) {
     Warn(absl::StrCat("content protection: idle, ",
-                      action.verdict == Verdict::kRevoked
-                          ? "revoked"
+                      action.verdict == Verdict::kRefused
+                          ? "refused"
                           : absl::StrCat("after ", attempts_, " attempts"),
                       "; until HPD, SRM or the client changes"));
     return;
@@ -196,7 +236,7 @@ void HdmiDriver::AuthenticationFailed(const HdcpAction& action) {
   (void)hdcp_step_work_.Queue(pause);
 }
 
-void HdmiDriver::StopProtection() {
+void HdmiDriver::StopProtection(absl::string_view why) {
   hdcp_->Stop();
   ddc_.Forget(hdcp_request_);
   ddc_.Forget(link_request_);
@@ -205,14 +245,14 @@ void HdmiDriver::StopProtection() {
   (void)link_check_work_.Cancel();
   SetEncryption(false);
   SetMute(kMuteProtection, false);
-  attempts_ = 0;
+  attempts_ = hdcp22_failures_ = 0;
   hold_ = false;
   {
     base::MutexLock lock(&mutex_);
     state_.hdcp = hdcp_->state();
     state_.hdcp_idle = false;
   }
-  Log(LogLine::Kind::kState, "content protection: off, as the client wants");
+  Log(LogLine::Kind::kState, absl::StrCat("content protection: ", why));
 }
 
 void HdmiDriver::SetEncryption(bool on) {
