@@ -2,14 +2,11 @@
 //
 // fault_test.cc -- every fault of the catalogue, on virtual time: where the driver
 // stands at the end.  What it did on the way, with exact times, is in
-// fault_cable_test.cc, fault_hdcp_test.cc and fault_life_test.cc.
+// fault_cable_test.cc, fault_hdcp_test.cc, fault_hdcp22_test.cc and fault_life_test.cc.
 //
 // Goal of each: the outcome of fault_outcome.h, under several schedules, and what
 // Stage::Finish() demands (nothing pending, no reference, no double completion).
-// UWQ_HDMI_LOG=1 prints the driver's log.
 #include <gtest/gtest.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "drivers/hdmi_example/demo/fault_outcome.h"
 #include "tests/hdmi/stage.h"
@@ -28,7 +25,6 @@ TEST_P(FaultTest, EndsAsItMust) {
     // What armed for an hour, and 20 of them, is still there at the end (F30).
     if (fault.number == 30) stage.ExpectReports(core::ReportKind::kArmedTimerAtDestroy);
     stage.Play(FaultScript(fault), fault.run_ns);
-    if (getenv("UWQ_HDMI_LOG") != nullptr) printf("%s", stage.LogText().c_str());
     const Outcome outcome = OutcomeOf(fault.id);
     if (outcome != Outcome::kRemoved) {
       EXPECT_EQ(CheckOutcome(outcome, stage.state()), "")

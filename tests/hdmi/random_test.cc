@@ -5,7 +5,7 @@
 // Oracle: whatever happened, Remove() leaves nothing pending and no reference; the
 // library reports no mistake; and when the world calms down and a good screen is
 // plugged, it is protected within 40 s.
-//   UWQ_HDMI_SEED=n  runs only that mix and prints the driver's log
+//   UWQ_HDMI_SEED=n  runs only that mix; with UWQ_HDMI_LOG=1 it prints the driver's log
 //   UWQ_HDMI_MIXES=n other number of mixes
 #include <gtest/gtest.h>
 #include <stdio.h>
@@ -51,6 +51,7 @@ void CalmDown(Stage& stage) {
 void RunMix(uint64_t seed) {
   StageOptions options;
   options.seed = seed;
+  options.hdcp22 = seed % 4 == 0;
   Stage stage(options);
   std::vector<ScriptStep> steps = RandomScript(seed, 12, kMixNs);
   uint64_t state = hdcp14_mix64(seed ^ 0x5eed);
@@ -86,7 +87,6 @@ void RunMix(uint64_t seed) {
   }
   EXPECT_EQ(stage.state().protection, Protection::kEnabled) << "UWQ_HDMI_SEED=" << seed << "\n"
                                                             << stage.LogText();
-  if (getenv("UWQ_HDMI_SEED") != nullptr) printf("%s", stage.LogText().c_str());
   stage.Finish();
 }
 

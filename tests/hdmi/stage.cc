@@ -5,6 +5,7 @@
 #include "tests/hdmi/stage.h"
 
 #include <gtest/gtest.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <algorithm>
@@ -43,12 +44,12 @@ const Hdcp22Sinks& StandardReceivers() {
   return *receivers;
 }
 
-const RsaKey& Authority() {
+}  // namespace
+
+const RsaKey& SimAuthority() {
   static const RsaKey* const key = new RsaKey(*Hdcp22Sinks::AuthorityKey(HDCP14_SIM_SEED));
   return *key;
 }
-
-}  // namespace
 
 void OnStage(int schedules, const std::function<void()>& body) {
 #if defined(UWQ_SIM)
@@ -126,9 +127,11 @@ void Stage::StartDriver() {
     base::MutexLock lock(&mutex_);
     started_.push_back({run.name, run.start_ns + shift, run.end_ns + shift});
   };
-  if (options_.hdcp22) driver.hdcp22_authority = Authority();
+  if (options_.hdcp22) driver.hdcp22_authority = SimAuthority();
   if (options_.tune) options_.tune(driver);
-  auto made = HdmiDriver::Create(std::make_unique<SimHardware>(*host_), std::move(driver));
+  std::unique_ptr<Hardware> hardware = std::make_unique<SimHardware>(*host_);
+  if (options_.wrap) hardware = options_.wrap(std::move(hardware));
+  auto made = HdmiDriver::Create(std::move(hardware), std::move(driver));
   ASSERT_TRUE(made.ok()) << made.status();
   driver_ = *std::move(made);
   if (options_.desired) {
@@ -156,11 +159,18 @@ void Stage::Finish() {
     EXPECT_EQ(last_stats_.cec.double_completions, 0);
     EXPECT_EQ(last_stats_.pending_after_reset, 0);
     driver_.reset();
+    if (getenv("UWQ_HDMI_LOG") != nullptr) printf("%s", LogText().c_str());
   }
   EXPECT_EQ(connectors_.load(), 0) << "references of the connector are left";
   extra_.clear();
   base::MutexLock lock(&mutex_);
   for (const Cec& cec : cec_) EXPECT_EQ(cec.completions, 1) << "a CEC request";
+  // Virtual time passes only while everybody sleeps: a work whose run takes any has slept.
+  // What a client does in its callback is its own affair.
+  for (const Started& run : started_) {
+    if (!kVirtualTime || run.name == "prop_work") continue;
+    EXPECT_EQ(run.end_ns, run.start_ns) << run.name << " slept in its run";
+  }
 }
 
 // --- The player ---------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 // Invariant: everything that a run does follows from its script, its seed and its
 // schedule; times that tests compare are those of the virtual clock.
 //
+// UWQ_HDMI_LOG=1 prints the driver's log at the end of each run.
 // Read on: drivers/hdmi_example/device/script.h, fault_test.cc.
 #ifndef UWQ_TESTS_HDMI_STAGE_H_
 #define UWQ_TESTS_HDMI_STAGE_H_
@@ -34,6 +35,8 @@ struct StageOptions {
   bool desired = true;
   bool hdcp22 = false;  // the television and the AVR speak it, and the driver has the key
   std::function<void(DriverOptions&)> tune;
+  // Puts something between the device and the driver.
+  std::function<std::unique_ptr<Hardware>(std::unique_ptr<Hardware>)> wrap;
 };
 
 class Stage {
@@ -132,6 +135,8 @@ class Stage {
 // Runs `body` under the explorer with `schedules` schedules, or, on real threads,
 // `repeat` times.
 void OnStage(int schedules, const std::function<void()>& body);
+// The key of the HDCP 2.2 certificates.
+const RsaKey& SimAuthority();
 // Sleeps: a foreign call that blocks its thread.
 void BlockFor(base::Nanos ns);
 
