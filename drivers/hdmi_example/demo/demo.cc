@@ -5,6 +5,7 @@
 #include "drivers/hdmi_example/demo/demo.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "absl/strings/str_format.h"
 #include "drivers/hdmi_example/demo/standard_edids.h"
 #include "drivers/hdmi_example/demo/trace_file.h"
+#include "drivers/hdmi_example/device/hdcp22_sink.h"
 #include "drivers/hdmi_example/driver/kup_hardware.h"
 
 namespace uwq::hdmi {
@@ -26,6 +28,10 @@ constexpr base::Nanos kQuietNs = 1'500'000'000;  // then the progress line comes
 void SleepNs(int64_t ns) {
   timespec left{ns / 1'000'000'000, ns % 1'000'000'000};
   (void)nanosleep(&left, nullptr);  // a signal ends it early, and the caller looks again
+}
+
+double Seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
 
 std::vector<uint8_t> StandardEdid(int slot) {
@@ -62,6 +68,7 @@ absl::Status Demo::StartDevice() {
   child.name = absl::StrCat("hdmi-demo-", getpid());
   child.seed = options_.seed;
   child.speed = options_.speed;
+  child.hdcp22 = hdcp22();
   device_ = absl::StrCat("sim:", child.name);
   child_ = std::make_unique<DeviceChild>(std::move(child));
   if (absl::Status s = child_->Start(); !s.ok()) return s;
@@ -86,6 +93,11 @@ absl::Status Demo::Start() {
   driver.heartbeat_limit =
       std::max(absl::Milliseconds(500), absl::Milliseconds(400) * options_.speed);
   driver.live_connectors = &connectors_;
+  if (hdcp22()) {
+    auto key = Hdcp22Sinks::AuthorityKey(HDCP14_SIM_SEED);
+    if (!key.ok()) return key.status();
+    driver.hdcp22_authority = *std::move(key);
+  }
   driver.on_log = [this](const LogLine& line) { timeline_.OnLog(line); };
   driver.on_work = [this](const WorkRun& run) { OnWork(run); };
   driver.on_protection = [this](Protection p) {
@@ -115,6 +127,7 @@ absl::Status Demo::LoadSinksInto(Hardware& hardware) {
   for (int slot = 0; slot < HDMI_DEV_SLOTS; ++slot) {
     SinkSpec sink = StandardSink(slot, StandardEdid(slot));
     if (slot == kSlotTv && !options_.sink.empty()) sink = SinkForEdid(options_.sink);
+    if (hdcp22() && slot <= kSlotAvr) sink.flags |= HDMI_SINK_HDCP22;
     auto command = SinkLoadCommand(slot, sink);
     if (!command.ok()) return command.status();
     if (absl::Status s = hardware.Send(*command); !s.ok()) return s;
@@ -140,6 +153,7 @@ absl::StatusOr<int> Demo::Run() {
     timeline_.Say(Timeline::Who::kDemo,
                   absl::StrCat(options_.fault->id, ": ", options_.fault->injects));
     timeline_.Say(Timeline::Who::kDemo, absl::StrCat("must be: ", options_.fault->expects));
+    timeline_.Say(Timeline::Who::kDemo, absl::StrCat("exercises: ", options_.fault->calls));
   }
   const int64_t run_ns = options_.fault != nullptr ? options_.fault->run_ns : MovieNight().run_ns;
   Play(steps, static_cast<double>(run_ns) / 1e9);
@@ -356,6 +370,10 @@ void Demo::Finish() {
     sampled_.store(nullptr);
     const base::Nanos start = base::Now();
     removed_ = driver_->Remove();
+    rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    wall_seconds_ = timeline_.seconds() / options_.speed;
+    cpu_percent_ = 100 * (Seconds(usage.ru_utime) + Seconds(usage.ru_stime)) / wall_seconds_;
     remove_ms_ = static_cast<double>(base::Now() - start) / 1e6;
     final_stats_ = driver_->stats();
     timeline_.Say(

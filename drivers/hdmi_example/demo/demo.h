@@ -62,6 +62,7 @@ class Demo {
   bool WaitUntil(double seconds);  // false: the user wants an end
   void OnWork(const WorkRun& run);
   void Sample();
+  bool hdcp22() const { return options_.fault != nullptr && options_.fault->needs_hdcp22; }
   void Finish();
   void Expect(bool good, std::string what) { checks_.push_back({good, std::move(what)}); }
   void CheckMovieNight();
@@ -86,6 +87,8 @@ class Demo {
   DriverStats final_stats_;
   absl::Status removed_;
   double remove_ms_ = 0;
+  double cpu_percent_ = 0, wall_seconds_ = 0;  // of this process, from its start to the removal
+  std::string latency_p50_;
   std::vector<Check> checks_;
 
   base::Mutex mutex_;

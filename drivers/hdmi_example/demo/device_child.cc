@@ -29,7 +29,12 @@ absl::Status DeviceChild::Start() {
   const std::string name = absl::StrCat("--name=", options_.name);
   const std::string seed = absl::StrCat("--seed=", options_.seed);
   const std::string speed = absl::StrCat("--speed=", options_.speed);
-  const char* const argv[] = {options_.program.c_str(), name.c_str(), seed.c_str(), speed.c_str(),
+  const char* const argv[] = {options_.program.c_str(),
+                              name.c_str(),
+                              seed.c_str(),
+                              speed.c_str(),
+                              options_.hdcp22 ? "--hdcp22" : "--nohdcp22",
+                              options_.machine_clock ? "--machine_clock" : "--nomachine_clock",
                               nullptr};
   const pid_t pid = fork();
   if (pid < 0) {

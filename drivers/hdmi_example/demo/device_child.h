@@ -22,6 +22,7 @@ class DeviceChild {
     std::string name;
     uint64_t seed = 1;
     double speed = 1;
+    bool hdcp22 = false, machine_clock = false;  // see device_host.h
   };
   explicit DeviceChild(Options options) : options_(std::move(options)) {}
   ~DeviceChild() { Stop(); }

@@ -10,9 +10,12 @@
 #include <time.h>
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "drivers/hdmi_example/device/hdcp22_sink.h"
 #include "drivers/hdmi_example/device/sim_device.h"
 #include "drivers/hdmi_example/driver/kup_hardware.h"
 #include "kup_bridge/kupdev.h"
@@ -66,12 +69,20 @@ absl::Status RunDeviceHost(const DeviceHostOptions& options) {
     const std::string text = absl::StrCat("device \"", options.name, "\": ", strerror(-error));
     return error == -EEXIST ? absl::AlreadyExistsError(text) : absl::InvalidArgumentError(text);
   }
-  const int64_t epoch = MonotonicNs();
+  const int64_t epoch = options.machine_clock ? 0 : MonotonicNs();
   const std::function<int64_t()> now = [&] {
     return static_cast<int64_t>(static_cast<double>(MonotonicNs() - epoch) * options.speed);
   };
   SimDevice::Options device_options;
   device_options.seed = options.seed;
+  device_options.start_ns = now();
+  std::unique_ptr<Hdcp22Sinks> receivers;
+  if (options.hdcp22) {
+    auto made = Hdcp22Sinks::Standard(HDCP14_SIM_SEED);
+    if (!made.ok()) return made.status();
+    receivers = *std::move(made);
+    device_options.ops = receivers->Ops();
+  }
   SimDevice device(device_options);
   if (options.ready) options.ready();
 

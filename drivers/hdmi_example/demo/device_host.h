@@ -4,7 +4,7 @@
 // KUP channel.
 //
 // Invariant: the model's time is the monotonic clock times the speed, from the start
-// of the host; every event is posted as soon as it has happened.
+// of the host (but see machine_clock); every event is posted as soon as it has happened.
 // Read on: ../device/hdmi_device.h, kup_bridge/kupdev.h.
 #ifndef UWQ_DRIVERS_HDMI_EXAMPLE_DEMO_DEVICE_HOST_H_
 #define UWQ_DRIVERS_HDMI_EXAMPLE_DEMO_DEVICE_HOST_H_
@@ -21,6 +21,8 @@ struct DeviceHostOptions {
   std::string name;  // as kupdev_open() takes it, without "sim:"
   uint64_t seed = 1;
   double speed = 1;
+  bool hdcp22 = false;         // sinks may have HDCP 2.2 receivers; costs a second at the start
+  bool machine_clock = false;  // times are CLOCK_MONOTONIC's, not since the start
   // Called when the channel exists; then the driver can attach.
   std::function<void()> ready;
   // Asked now and then; true ends the host in order.

@@ -18,11 +18,15 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
+#include "absl/strings/match.h"
 #include "drivers/hdmi_example/demo/device_host.h"
 
 ABSL_FLAG(std::string, name, "hdmi0", "name of the device; users open sim:NAME");
 ABSL_FLAG(uint64_t, seed, 1, "of bounces and floods");
 ABSL_FLAG(double, speed, 1, "seconds of the device in one second of this machine");
+ABSL_FLAG(bool, hdcp22, false, "the television and the AVR may have HDCP 2.2");
+ABSL_FLAG(bool, machine_clock, false, "times of events are CLOCK_MONOTONIC's");
 ABSL_FLAG(bool, end_with_parent, true, "end when the process that started this one ends");
 
 namespace {
@@ -32,6 +36,11 @@ void OnTerm(int) { stop_asked = 1; }
 
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage("Plays an HDMI transmitter with its sinks behind a KUP channel.");
+  absl::FlagsUsageConfig usage;  // --help shows the flags of this folder
+  usage.contains_help_flags = [](absl::string_view file) {
+    return absl::StrContains(file, "hdmi_example/demo/");
+  };
+  absl::SetFlagsUsageConfig(usage);
   const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
   const double speed = absl::GetFlag(FLAGS_speed);
   if (rest.size() > 1 || !(speed > 0 && speed <= 1000)) {
@@ -54,6 +63,8 @@ int main(int argc, char** argv) {
   options.name = absl::GetFlag(FLAGS_name);
   options.seed = absl::GetFlag(FLAGS_seed);
   options.speed = speed;
+  options.hdcp22 = absl::GetFlag(FLAGS_hdcp22);
+  options.machine_clock = absl::GetFlag(FLAGS_machine_clock);
   options.ready = [] {
     puts("ready");
     fflush(stdout);

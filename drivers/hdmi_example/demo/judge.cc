@@ -116,10 +116,14 @@ void Demo::Summary() {
                s.link_checks, s.link_failures);
   absl::PrintF("%s", timeline_.Bold("flushes  "));
   absl::PrintF("%d by the driver\n", s.flushes);
+  absl::PrintF("%s", timeline_.Bold("cpu      "));
+  absl::PrintF("%.2f %% of one core over %.1f s at speed %g\n", cpu_percent_, wall_seconds_,
+               options_.speed);
   absl::PrintF("%s", timeline_.Bold("latency  "));
-  absl::PrintF("due to start: p50 %s, p99 %s; a run takes p50 %s, p99 %s\n",
-               Micros(Percentile(latencies, 0.50)), Micros(Percentile(latencies, 0.99)),
-               Micros(Percentile(times, 0.50)), Micros(Percentile(times, 0.99)));
+  latency_p50_ = Micros(Percentile(latencies, 0.50));
+  absl::PrintF("due to start: p50 %s, p99 %s; a run takes p50 %s, p99 %s\n", latency_p50_,
+               Micros(Percentile(latencies, 0.99)), Micros(Percentile(times, 0.50)),
+               Micros(Percentile(times, 0.99)));
 }
 
 int Demo::Judge() {
@@ -129,6 +133,9 @@ int Demo::Judge() {
     CheckMovieNight();
   }
   Expect(removed_.ok() && connectors_.load() == 0, "nothing left pending, no reference left");
+  Expect(final_stats_.unplug_ns_max < 50 * base::kMillisecond,
+         absl::StrFormat("an unplug is quiet in less than 50 ms: %s at most",
+                         Micros(final_stats_.unplug_ns_max)));
   Expect(final_stats_.cec.double_completions == 0, "no CEC request was completed twice");
   Summary();
   bool all = true;
@@ -147,6 +154,9 @@ int Demo::Judge() {
     data.title = options_.fault != nullptr
                      ? absl::StrCat(options_.fault->id, ": ", options_.fault->injects)
                      : "movie_night";
+    data.subtitle = absl::StrFormat(
+        "seed %d at speed %g: %d runs of works, %d events; started %s after they were due (p50)",
+        options_.seed, options_.speed, data.runs.size(), final_stats_.events, latency_p50_);
     data.end_seconds = timeline_.seconds();
     data.marks = timeline_.marks();
     if (absl::Status s = WritePlot(options_.plot, data); !s.ok()) {

@@ -7,6 +7,7 @@
 //   hdmi_demo --fault=F20             one of 44 faults (--list_faults)
 //   hdmi_demo --sink=tv.edid          with your own screen's EDID
 //   hdmi_demo --plot=run.svg --trace=run.json
+//   hdmi_demo --device=/dev/i2c-3     looks at a real screen, and writes nothing
 //
 // Exit code: 0 every check held, 1 one did not, 2 it could not start, 130 stopped.
 // Read on: demo.h, ../README.md.
@@ -21,9 +22,12 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "drivers/hdmi_example/demo/demo.h"
+#include "drivers/hdmi_example/demo/probe.h"
 #include "drivers/hdmi_example/demo/trace_file.h"
 #include "drivers/hdmi_example/edid/edid.h"
 
@@ -35,7 +39,8 @@ ABSL_FLAG(std::string, sink, "", "EDID file (binary or hex) of the first screen"
 ABSL_FLAG(std::string, trace, "", "writes a trace for chrome://tracing or Perfetto");
 ABSL_FLAG(std::string, plot, "", "writes a picture of the run (SVG)");
 ABSL_FLAG(std::string, device, "",
-          "a device that runs already, e.g. sim:hdmi0 or /dev/kup-hdmi0; empty: our own process");
+          "a device that runs already, e.g. sim:hdmi0 or /dev/kup-hdmi0; or /dev/i2c-N, to look "
+          "at a real screen; empty: our own process");
 ABSL_FLAG(std::string, device_process, "", "the device program; empty: beside this one");
 ABSL_FLAG(std::string, color, "auto", "auto, always or never");
 
@@ -86,6 +91,11 @@ int main(int argc, char** argv) {
       "An HDMI/HDCP transmitter driver on workqueues, against a simulated transmitter with its "
       "screens in another process.  Plays an evening of plugs, faults, resets and a storm, and "
       "checks itself.");
+  absl::FlagsUsageConfig usage;  // --help shows the flags of this folder
+  usage.contains_help_flags = [](absl::string_view file) {
+    return absl::StrContains(file, "hdmi_example/demo/");
+  };
+  absl::SetFlagsUsageConfig(usage);
   const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
   if (rest.size() > 1) return Usage(absl::StrCat("unexpected argument \"", rest[1], "\""));
   if (absl::GetFlag(FLAGS_list_faults)) {
@@ -128,6 +138,10 @@ int main(int argc, char** argv) {
   options.stop = [] { return stop_asked != 0; };
 
   int code = 2;
+  if (absl::StartsWith(options.device, "/dev/i2c-")) {
+    const absl::StatusOr<int> result = uwq::hdmi::ProbeI2c(options.device, options.color);
+    return result.ok() ? *result : Usage(result.status().ToString());
+  }
   {
     uwq::hdmi::Demo demo(std::move(options));
     const absl::StatusOr<int> result = demo.Run();

@@ -17,7 +17,7 @@
 namespace uwq::hdmi {
 
 struct PlotData {
-  std::string title;
+  std::string title, subtitle;
   double end_seconds = 0;
   struct Sample {
     double seconds;
