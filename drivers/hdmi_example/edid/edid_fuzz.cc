@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// edid_fuzz.cc: libFuzzer entry for the EDID parser; seeds in testdata/.
-// The build line stands in BUILD; then: edid_fuzz CORPUS testdata -max_total_time=60
+// edid_fuzz.cc: libFuzzer entry for everything that takes EDID bytes: the parser, the
+// block reader, mode choice, InfoFrames, and the reader of files.
+// edid_fuzz_test runs it without libFuzzer; the build line for libFuzzer stands in BUILD.
 // Invariant: no input faults, hangs, or breaks a promise of edid.h.
 // Read on: edid_mutator.h.
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include "drivers/hdmi_example/edid/edid_mutator.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  (void)uwq::hdmi::EdidFromFileContents({reinterpret_cast<const char*>(data), size});
   std::vector<uint8_t> bytes(data, data + size);
   std::string broken = uwq::hdmi::ExerciseEdid(bytes);
   // Most mutations only break a sum; look behind it as well.
