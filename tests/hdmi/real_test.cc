@@ -108,6 +108,9 @@ TEST(Real, ClientsFromAllSides) {
     });
   }
   for (std::thread& client : clients) client.join();
+  // Pulses that met each other may have left the line low.
+  stage.RunFor(40 * kMs);
+  stage.Inject(HDMI_OP_HPD, 1);
   EXPECT_TRUE(stage.driver().Resume().ok());
   EXPECT_TRUE(stage.driver().SetProtection(true).ok());
   for (int i = 0; i < 600 && stage.state().protection != Protection::kEnabled; ++i) {
