@@ -175,7 +175,7 @@ absl::StatusOr<Result> Measure(const DeviceChild& child, const std::string& devi
     for (int i = 1; base::Now() < until; ++i) {
       polled->Poll();
       (void)(*runtime)->RunPending();
-      if (i % 64 == 0) (void)delayed::RunUntilIdle(runtime->get());  // timers
+      if (i % 1024 == 0) (void)delayed::RunUntilIdle(runtime->get());  // timers
     }
   };
   auto tapped = std::make_unique<Tap>(std::move(hardware));
