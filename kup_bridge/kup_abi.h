@@ -34,7 +34,9 @@
 #else
 #include <stddef.h>
 #include <stdint.h>
+#ifndef __bpf__ /* it cannot ask for a channel */
 #include <sys/ioctl.h>
+#endif
 #endif
 
 #ifdef __cplusplus
@@ -145,8 +147,8 @@ enum kup_bad {
 
 /*
  * Words that the two sides touch at different times stand in different blocks of
- * 128 bytes: CPUs fetch lines in pairs, and a store beside a word that the peer
- * polls cost 150 ns of latency per message.
+ * 128 bytes: CPUs fetch lines in pairs, so that a store beside a word that the peer
+ * polls takes that word's line away from it.
  *
  * Written by the device.  Positions are free-running byte counts; the byte of
  * position p stands at p & (size - 1).
