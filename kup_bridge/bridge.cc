@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "delayed/delayed_work.h"
 #include "delayed/runtime_loop.h"
+#include "kup_bridge/attachment.h"
 #include "workqueue/event/event_loop.h"
 
 namespace uwq::kup {
@@ -21,75 +22,10 @@ using base::MutexLock;
 
 namespace {
 
-constexpr int kBatch = 64;     // messages taken from the ring at once
-constexpr int kRunBatch = 16;  // messages handled in one run of an item
+constexpr int kBatch = 64;        // messages taken from the ring at once
+constexpr int kRunBatch = 16;     // messages handled in one run of an item
+constexpr int kTurnBatches = 16;  // batches in one turn of the loop: it has others to serve
 constexpr int kBacklogMax = 128;
-
-absl::Status FromErrno(int error, absl::string_view what) {
-  const std::string text = absl::StrCat(what, ": ", kup_error_text());
-  switch (-error) {
-    case EINVAL:
-    case EMSGSIZE:
-      return absl::InvalidArgumentError(text);
-    case ENOENT:
-    case ECHRNG:
-      return absl::NotFoundError(text);
-    case EACCES:
-      return absl::PermissionDeniedError(text);
-    case EPROTO:
-      return absl::FailedPreconditionError(text);
-    case EAGAIN:
-    case ENOBUFS:
-    case ENOMEM:
-      return absl::ResourceExhaustedError(text);
-    case ETIMEDOUT:
-      return absl::DeadlineExceededError(text);
-    case EREMOTEIO:
-      return absl::AbortedError(text);
-    default:
-      return absl::UnavailableError(text);
-  }
-}
-
-DeviceState StateOf(int error) {
-  switch (-error) {
-    case ESHUTDOWN:
-      return DeviceState::kShutdown;
-    case ENODEV:
-      return DeviceState::kRevoked;
-    case EBADMSG:
-      return DeviceState::kPoisoned;
-    default:
-      return DeviceState::kDied;
-  }
-}
-
-int Milliseconds(absl::Duration d) {
-  if (d == absl::InfiniteDuration()) return -1;
-  return static_cast<int>(
-      std::clamp<int64_t>(absl::ToInt64Milliseconds(d + absl::Microseconds(999)), 0, 1 << 30));
-}
-
-// One attachment to the device.  Whoever holds a message holds it, so that the
-// memory stays until the last message is released.
-struct Attachment {
-  ~Attachment() {
-    if (chan != nullptr) kup_detach(chan);
-    if (dev != nullptr) kup_close(dev);
-  }
-  kup_dev* dev = nullptr;
-  kup_chan* chan = nullptr;
-};
-
-absl::StatusOr<std::shared_ptr<Attachment>> Attach(const std::string& device, uint32_t channel,
-                                                   absl::Duration timeout) {
-  auto at = std::make_shared<Attachment>();
-  int error = kup_open(device.c_str(), &at->dev);
-  if (error < 0) return FromErrno(error, device);
-  error = kup_attach(at->dev, channel, Milliseconds(timeout), &at->chan);
-  if (error < 0) return FromErrno(error, absl::StrCat(device, " channel ", channel));
-  return at;
-}
 
 }  // namespace
 
@@ -114,6 +50,8 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
   struct Waiting {
     std::shared_ptr<Attachment> at;
     kup_msg msg;
+    std::string copy;  // the payload, once the record itself was given back
+    bool copied = false;
   };
   struct Sub {
     Workqueue* wq = nullptr;  // null: direct
@@ -124,6 +62,8 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
     std::unique_ptr<Work> work;
     std::deque<Waiting> backlog;  // Impl::mutex
     Event merged;                 // Impl::mutex; count 0: nothing
+    uint64_t taken = 0;           // Impl::mutex; messages put into the backlog
+    uint64_t done = 0;            // Impl::mutex; and those that were handled or dropped
   };
 
   // --- The loop's side ------------------------------------------------------------------
@@ -134,24 +74,47 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
     serving = true;
     serve_wanted = false;
     ++stats.wakeups;
+    AdaptSpinLocked();
     bool armed = false;
-    while (!armed && current != nullptr && quiesced == 0 && DeliverStalledLocked()) {
+    int batches = 0;
+    while (!armed && batches < kTurnBatches && current != nullptr && quiesced == 0 && !blocked &&
+           DeliverStalledLocked()) {
       armed = TakeLocked();
+      ++batches;
     }
     serving = false;
     served.NotifyAll();
-    // Masked: by Quiesce or a full backlog; who lifts that asks for another Serve.
-    if (armed) (void)watch.Rearm();
+    // Neither: masked by Quiesce or a full backlog; who lifts that asks for another Serve.
+    if (armed) {
+      (void)watch.Rearm();
+    } else if (batches == kTurnBatches && current != nullptr && quiesced == 0 && !blocked) {
+      PostServeLocked();
+    }
   }
 
-  // Takes one batch and delivers it.  True: the ring is empty and will signal.
+  // Polling pays only if it outlasts the gap between messages (docs/kup_protocol.md,
+  // "Adaptive polling"): it grows while gaps are short and ends when one was long.
+  void AdaptSpinLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    const base::Nanos max = spin_max;
+    if (max == 0 || armed_at == 0) return;
+    const base::Nanos gap = base::Now() - std::exchange(armed_at, 0);
+    if (gap > 2 * max) {
+      spin = 0;
+    } else {
+      spin = std::min(max, spin != 0 ? 2 * spin : std::max<base::Nanos>(max / 8, 1));
+    }
+  }
+
+  // Takes one batch.  True: the ring is empty and will signal.
   bool TakeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     const std::shared_ptr<Attachment> at = current;
+    const base::Nanos spin_ns = spin;
+    const uint64_t drain = drains_asked;
     kup_msg batch[kBatch];
     mutex.Unlock();
     int n = kup_receive_batch(at->chan, batch, kBatch, 0);
-    if (n == -EAGAIN && options.spin > absl::ZeroDuration()) {
-      const base::Nanos until = base::Now() + absl::ToInt64Nanoseconds(options.spin);
+    if (n == -EAGAIN && spin_ns > 0) {
+      const base::Nanos until = base::Now() + spin_ns;
       n = 0;
       while (n == 0 && base::Now() < until) {
         n = kup_poll(at->chan, batch, kBatch);
@@ -161,13 +124,24 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
       if (n == 0) n = kup_receive_batch(at->chan, batch, kBatch, 0);
     }
     mutex.Lock();
-    if (n == -EAGAIN || n == 0) return true;
+    if (n == -EAGAIN || n == 0) {
+      drains_done = drain;
+      served.NotifyAll();
+      armed_at = spin_max > 0 ? base::Now() : 0;
+      return true;
+    }
+    if (n == -ENOBUFS) {
+      // The handlers hold all that may be held; the first to give back goes on.
+      ++stats.blocked;
+      blocked = true;
+      return false;
+    }
     if (n < 0) {
       LostLocked(n);
       return false;
     }
     stats.received += static_cast<uint64_t>(n);
-    for (int i = 0; i < n; ++i) stalled.push_back({at, batch[i]});
+    for (int i = 0; i < n; ++i) stalled.push_back({at, batch[i], {}});
     return false;
   }
 
@@ -205,15 +179,17 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
           return false;
         }
         ++stats.dropped;
-        Waiting* const victim =
-            sub.options.overflow == Overflow::kDropNewest ? &w : &sub.backlog.front();
-        Release(victim);
-        if (victim == &w) {
+        if (sub.options.overflow == Overflow::kDropNewest) {
+          Release(&w);
           stalled.pop_front();
           continue;
         }
+        ++sub.done;
         sub.backlog.pop_front();
       }
+      // Who may drop must not hold up the ring: the tail does not pass what is held.
+      if (sub.options.overflow != Overflow::kBlockRing) CopyOut(&w);
+      ++sub.taken;
       sub.backlog.push_back(std::move(w));
       stalled.pop_front();
       (void)sub.wq->Queue(*sub.work);  // false: pending, that run takes it
@@ -230,14 +206,24 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
     (void)sub->wq->Queue(*sub->work);
   }
 
-  static void Release(Waiting* w) { (void)kup_release(w->at->chan, &w->msg, 1); }
+  static void Release(Waiting* w) {
+    if (!w->copied) (void)kup_release(w->at->chan, &w->msg, 1);
+  }
+
+  static void CopyOut(Waiting* w) {
+    w->copy.assign(static_cast<const char*>(w->msg.data), w->msg.len);
+    Release(w);
+    w->copied = true;
+  }
 
   void AskServe() {
-    {
-      MutexLock lock(&mutex);
-      if (serve_wanted || !started) return;
-      serve_wanted = true;
-    }
+    MutexLock lock(&mutex);
+    PostServeLocked();
+  }
+
+  void PostServeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    if (serve_wanted || !started) return;
+    serve_wanted = true;
     // False: the loop has stopped, and with it everything that would be served.
     (void)loop->Post([weak = weak_from_this()] {
       if (const std::shared_ptr<Impl> self = weak.lock()) self->Serve();
@@ -250,6 +236,7 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
     Message message;
     message.chan_ = w.at->chan;
     message.msg_ = w.msg;
+    if (w.copied) message.msg_.data = w.copy.data();
     sub.on_message(message);
     Release(&w);
   }
@@ -266,27 +253,33 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
     }
     for (int i = 0; i < kRunBatch; ++i) {
       Waiting w;
-      bool unblock = false;
       {
         MutexLock lock(&mutex);
         if (sub->backlog.empty()) return;
         w = std::move(sub->backlog.front());
         sub->backlog.pop_front();
         ++stats.handled;
-        unblock = std::exchange(blocked, false);
+        UnblockLocked();
       }
-      if (unblock) AskServe();
       Handle(*sub, w);
+      MutexLock lock(&mutex);
+      ++sub->done;
+      UnblockLocked();  // once more: the window may have been full
     }
     // Fair to the other items of the queue: the rest in another turn.
     MutexLock lock(&mutex);
     if (!sub->backlog.empty()) (void)sub->wq->Queue(*sub->work);
   }
 
+  void UnblockLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    if (std::exchange(blocked, false)) PostServeLocked();
+  }
+
   // --- Coming and going -------------------------------------------------------------------
 
   void LostLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     device_state = StateOf(error);
+    served.NotifyAll();
     previous = std::exchange(current, nullptr);
     watch.Unwatch();  // on the loop's thread: returns at once
     if (state_work != nullptr) (void)state_wq->Queue(*state_work);
@@ -340,6 +333,7 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
     DropLocked(&stalled);
     for (auto& [type, sub] : subs) {
       DropLocked(&sub.backlog);
+      sub.done = sub.taken;
       stats.dropped += sub.merged.count;
       sub.merged = Event();
     }
@@ -350,6 +344,7 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
     {
       MutexLock lock(&mutex);
       ++quiesced;
+      served.NotifyAll();  // a Drain gives up
       while (serving && !loop->InLoop()) served.Wait(&mutex);
     }
     for (auto& [type, sub] : subs) {
@@ -357,6 +352,43 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
     }
     MutexLock lock(&mutex);
     DropWaitingLocked();
+  }
+
+  // True: the ring was seen empty by a look that began after the call.
+  bool AwaitEmpty() {
+    MutexLock lock(&mutex);
+    const uint64_t mine = ++drains_asked;
+    PostServeLocked();
+    while (drains_done < mine && current != nullptr && quiesced == 0) served.Wait(&mutex);
+    return drains_done >= mine;
+  }
+
+  absl::Status Drain() {
+    {
+      MutexLock lock(&mutex);
+      if (!started || quiesced > 0) {
+        return absl::FailedPreconditionError("the bridge is not started, or quiesced");
+      }
+    }
+    if (!AwaitEmpty()) {
+      return absl::UnavailableError(absl::StrCat(device, ": gone or quiesced while draining"));
+    }
+    for (auto& [type, sub] : subs) {
+      if (sub.work == nullptr) continue;  // handled by the look itself
+      uint64_t target;
+      {
+        MutexLock lock(&mutex);
+        target = sub.taken;
+      }
+      for (;;) {
+        (void)sub.work->Flush();
+        MutexLock lock(&mutex);
+        // Dropped by Quiesce meanwhile, or the handler queued itself again for the rest.
+        if (sub.done >= target) break;
+        (void)sub.wq->Queue(*sub.work);
+      }
+    }
+    return absl::OkStatus();
   }
 
   void Resume() {
@@ -389,6 +421,8 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
   core::Workqueue* retry_wq = nullptr;
   std::unique_ptr<DelayedWork> retry;
 
+  base::Nanos spin_max = 0;
+
   base::Mutex mutex;  // held over no handler and no sleeping call
   base::CondVar served;
   bool started ABSL_GUARDED_BY(mutex) = false;
@@ -397,6 +431,10 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
   bool serve_wanted ABSL_GUARDED_BY(mutex) = false;
   bool blocked ABSL_GUARDED_BY(mutex) = false;
   int quiesced ABSL_GUARDED_BY(mutex) = 0;
+  base::Nanos spin ABSL_GUARDED_BY(mutex) = 0;      // of the next look that finds nothing
+  base::Nanos armed_at ABSL_GUARDED_BY(mutex) = 0;  // when the loop went to sleep over the ring
+  uint64_t drains_asked ABSL_GUARDED_BY(mutex) = 0;
+  uint64_t drains_done ABSL_GUARDED_BY(mutex) = 0;
   std::shared_ptr<Attachment> current ABSL_GUARDED_BY(mutex);
   std::shared_ptr<Attachment> previous ABSL_GUARDED_BY(mutex);  // for what it did not acknowledge
   event::FdWatch watch ABSL_GUARDED_BY(mutex);
@@ -413,6 +451,8 @@ absl::StatusOr<std::unique_ptr<Bridge>> Bridge::Open(absl::string_view device, u
   impl->options = options;
   impl->device = std::string(device);
   impl->channel = channel;
+  // On one CPU nobody could send while we poll.
+  if (base::SpinBudget() > 0) impl->spin_max = absl::ToInt64Nanoseconds(options.spin);
   impl->runtime = options.runtime != nullptr ? options.runtime : Runtime::Default();
   if (impl->runtime == nullptr) return absl::ResourceExhaustedError("no default Runtime");
   absl::StatusOr<event::EventLoop*> loop = delayed::LoopOf(impl->runtime);
@@ -516,6 +556,7 @@ absl::Status Bridge::Start() {
 
 void Bridge::Quiesce() { impl_->Quiesce(); }
 void Bridge::Resume() { impl_->Resume(); }
+absl::Status Bridge::Drain() { return impl_->Drain(); }
 
 absl::Status Bridge::Send(uint16_t type, absl::Span<const uint8_t> data) {
   const std::shared_ptr<Attachment> at = impl_->Current();

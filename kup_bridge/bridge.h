@@ -80,14 +80,17 @@ enum class Overflow {
 };
 
 struct MessageOptions {
-  int backlog = 64;  // 1..128 messages wait at most, held in the ring without a copy
+  // 1..128 messages wait at most: in the ring, without a copy, if a full backlog blocks
+  // it; else copied out, so that a slow handler holds up nobody.
+  int backlog = 64;
   Overflow overflow = Overflow::kBlockRing;
 };
 
 struct BridgeOptions {
   Runtime* runtime = nullptr;  // null: Runtime::Default(); must outlive the bridge
-  // How long the loop polls for the next message before it sleeps; 0: not at all
-  // (drivers on battery).  While it polls nothing else of the loop runs.
+  // The longest that the loop polls for the next message before it sleeps; 0: not at
+  // all (drivers on battery).  Within that it follows the gaps between messages, so an
+  // idle channel costs nothing.  While it polls nothing else of the loop runs.
   absl::Duration spin = absl::ZeroDuration();
   // After a loss: try again each `reconnect`, for ever; infinite: never.
   absl::Duration reconnect = absl::InfiniteDuration();
@@ -100,7 +103,7 @@ struct BridgeStats {
   uint64_t merged = 0;    // of these, those that needed no run of their own
   uint64_t dropped = 0;   // by an overflow policy, or by Quiesce
   uint64_t unknown = 0;   // of a type that nobody subscribed to
-  uint64_t blocked = 0;   // times the channel stood still for a full backlog
+  uint64_t blocked = 0;   // times the channel stood still for a full backlog or window
   uint64_t wakeups = 0;   // times the loop came for this channel
   uint64_t connects = 0;  // attachments, the first included
 };
@@ -137,6 +140,11 @@ class Bridge {
   // a handler of this bridge (reported, and no wait).  Sleeps.  [UWQ-BRIDGE-1]
   void Quiesce();
   void Resume();
+  // When it returns OK, everything that the device had sent before the call has been
+  // handled; nothing later is waited for.  Not from a handler of this bridge.  Sleeps.
+  // FAILED_PRECONDITION: not started, or quiesced.  UNAVAILABLE: the device went, or
+  // Quiesce came between.  [UWQ-BRIDGE-2]
+  absl::Status Drain();
 
   // --- To the device: kup.h's calls on the current attachment --------------------------
   // UNAVAILABLE: no device now.  RESOURCE_EXHAUSTED: the ring is full.

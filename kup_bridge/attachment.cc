@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "kup_bridge/attachment.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+
+namespace uwq::kup {
+
+absl::Status FromErrno(int error, absl::string_view what) {
+  const std::string text = absl::StrCat(what, ": ", kup_error_text());
+  switch (-error) {
+    case EINVAL:
+    case EMSGSIZE:
+      return absl::InvalidArgumentError(text);
+    case ENOENT:
+    case ECHRNG:
+      return absl::NotFoundError(text);
+    case EACCES:
+      return absl::PermissionDeniedError(text);
+    case EPROTO:
+      return absl::FailedPreconditionError(text);
+    case EAGAIN:
+    case ENOBUFS:
+    case ENOMEM:
+      return absl::ResourceExhaustedError(text);
+    case ETIMEDOUT:
+      return absl::DeadlineExceededError(text);
+    case EREMOTEIO:
+      return absl::AbortedError(text);
+    default:
+      return absl::UnavailableError(text);
+  }
+}
+
+DeviceState StateOf(int error) {
+  switch (-error) {
+    case ESHUTDOWN:
+      return DeviceState::kShutdown;
+    case ENODEV:
+      return DeviceState::kRevoked;
+    case EBADMSG:
+      return DeviceState::kPoisoned;
+    default:
+      return DeviceState::kDied;
+  }
+}
+
+int Milliseconds(absl::Duration d) {
+  if (d == absl::InfiniteDuration()) return -1;
+  return static_cast<int>(
+      std::clamp<int64_t>(absl::ToInt64Milliseconds(d + absl::Microseconds(999)), 0, 1 << 30));
+}
+
+absl::StatusOr<std::shared_ptr<Attachment>> Attach(const std::string& device, uint32_t channel,
+                                                   absl::Duration timeout) {
+  auto at = std::make_shared<Attachment>();
+  int error = kup_open(device.c_str(), &at->dev);
+  if (error < 0) return FromErrno(error, device);
+  error = kup_attach(at->dev, channel, Milliseconds(timeout), &at->chan);
+  if (error < 0) return FromErrno(error, absl::StrCat(device, " channel ", channel));
+  return at;
+}
+
+}  // namespace uwq::kup

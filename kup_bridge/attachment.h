@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// attachment.h -- a bridge's hold on its device, and kup.h's errors in C++ shape.
+#ifndef UWQ_KUP_BRIDGE_ATTACHMENT_H_
+#define UWQ_KUP_BRIDGE_ATTACHMENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "kup_bridge/bridge.h"
+#include "kup_bridge/kup.h"
+
+namespace uwq::kup {
+
+// One attachment to the device.  Whoever holds a message holds it, so that the
+// memory stays until the last message is released.
+struct Attachment {
+  ~Attachment() {
+    if (chan != nullptr) kup_detach(chan);
+    if (dev != nullptr) kup_close(dev);
+  }
+  kup_dev* dev = nullptr;
+  kup_chan* chan = nullptr;
+};
+
+absl::StatusOr<std::shared_ptr<Attachment>> Attach(const std::string& device, uint32_t channel,
+                                                   absl::Duration timeout);
+
+// For a negative result of kup.h's calls, with its text.
+absl::Status FromErrno(int error, absl::string_view what);
+DeviceState StateOf(int error);
+// As kup.h wants it: rounded up, -1 for ever.
+int Milliseconds(absl::Duration d);
+
+}  // namespace uwq::kup
+
+#endif  // UWQ_KUP_BRIDGE_ATTACHMENT_H_

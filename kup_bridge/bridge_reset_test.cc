@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Goal: what bridge.h promises of driver reset (quiesce, drain, resume) and of devices
+// that go, die and come back.
+#include "kup_bridge/bridge_fixture.h"
+#include "kup_bridge/channel.h"
+#include "kup_bridge/test_peer.h"
+
+namespace uwq::kup {
+namespace {
+
+TEST_F(BridgeTest, QuiesceAndResume) {
+  Open();
+  Gate gate;
+  Log log;
+  std::atomic<bool> quiet{false};
+  ASSERT_TRUE(bridge_
+                  ->OnMessage(kCec, *wq_, {},
+                              [&](Message& m) {
+                                EXPECT_FALSE(quiet);
+                                gate.Pass();
+                                log.Add(Text(m));
+                              })
+                  .ok());
+  ASSERT_TRUE(bridge_->Start().ok());
+  Post(kCec, "running");
+  gate.AwaitArrivals(1);
+  Post(kCec, "waiting");
+  AwaitServed(2);
+  std::thread opener([&] { gate.Open(); });
+  bridge_->Quiesce();
+  quiet = true;
+  opener.join();
+  const size_t before = log.size();
+  Post(kCec, "meanwhile");
+  wq_->Flush();
+  EXPECT_EQ(log.size(), before);
+  quiet = false;
+  bridge_->Resume();
+  const std::vector<std::string> all = log.Await(before + 1);
+  EXPECT_EQ(all.front(), "running");
+  EXPECT_EQ(all.back(), "meanwhile");
+  EXPECT_EQ(bridge_->stats().dropped + all.size(), 3u);
+}
+
+TEST_F(BridgeTest, DrainHandlesWhatWasSentBefore) {
+  Open();
+  std::atomic<int> direct{0}, events{0}, queued{0};
+  ASSERT_TRUE(bridge_->OnDirect(kVsync, [&](Message&) { ++direct; }).ok());
+  ASSERT_TRUE(
+      bridge_->OnEvent(kHpd, *wq_, [&](const Event& e) { events += static_cast<int>(e.count); })
+          .ok());
+  ASSERT_TRUE(bridge_->OnMessage(kCec, *wq_, {.backlog = 5}, [&](Message&) { ++queued; }).ok());
+  EXPECT_EQ(bridge_->Drain().code(), absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(bridge_->Start().ok());
+  for (int round = 1; round <= 20; ++round) {
+    for (int i = 0; i < 100; ++i) {
+      for (uint16_t type : {kVsync, kHpd, kCec}) Post(type, "x");
+    }
+    ASSERT_TRUE(bridge_->Drain().ok());
+    EXPECT_EQ(direct, round * 100);
+    EXPECT_EQ(events, round * 100);
+    EXPECT_EQ(queued, round * 100);
+  }
+  bridge_->Quiesce();
+  EXPECT_EQ(bridge_->Drain().code(), absl::StatusCode::kFailedPrecondition);
+  bridge_->Resume();
+  EXPECT_TRUE(bridge_->Drain().ok());
+}
+
+TEST_F(BridgeTest, DrainEndsWithTheDevice) {
+  Open();
+  Gate gate;
+  ASSERT_TRUE(bridge_->OnMessage(kCec, *wq_, {.backlog = 1}, [&](Message&) { gate.Pass(); }).ok());
+  ASSERT_TRUE(bridge_->Start().ok());
+  for (int i = 0; i < 3; ++i) Post(kCec, "x");
+  gate.AwaitArrivals(1);
+  std::thread drainer([&] { (void)bridge_->Drain(); });  // OK if it was quicker
+  kupdev_unload(sc_);
+  sc_ = nullptr;
+  gate.Open();
+  drainer.join();
+  while (bridge_->state() == DeviceState::kReady) std::this_thread::yield();
+  EXPECT_EQ(bridge_->Drain().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(BridgeTest, RevocationIsAnEvent) {
+  Open({.reconnect = absl::Milliseconds(1)});
+  Log states;
+  ASSERT_TRUE(bridge_->OnState(*wq_, [&](DeviceState s) { states.Add(DeviceStateName(s)); }).ok());
+  ASSERT_TRUE(bridge_->Start().ok());
+  ASSERT_EQ(kupdev_revoke(sc_, 0), 0);
+  while (bridge_->stats().connects < 2) std::this_thread::yield();
+  states.Await(1);
+  while (bridge_->state() != DeviceState::kReady) std::this_thread::yield();
+}
+
+TEST_F(BridgeTest, ShutdownAndRestart) {
+  Open({.reconnect = absl::Milliseconds(1)});
+  Log states, log;
+  ASSERT_TRUE(bridge_->OnState(*wq_, [&](DeviceState s) { states.Add(DeviceStateName(s)); }).ok());
+  ASSERT_TRUE(bridge_->OnMessage(kCec, *wq_, {}, [&](Message& m) { log.Add(Text(m)); }).ok());
+  ASSERT_TRUE(bridge_->Start().ok());
+  Post(kCec, "before");
+  log.Await(1);
+  kupdev_unload(sc_);
+  sc_ = nullptr;
+  EXPECT_EQ(states.Await(1).front(), "shut down");
+  const uint8_t byte = 0;
+  EXPECT_EQ(bridge_->Send(kHpd, {&byte, 1}).code(), absl::StatusCode::kUnavailable);
+  StartDevice();
+  Post(kCec, "after");
+  EXPECT_EQ(log.Await(2), (std::vector<std::string>{"before", "after"}));
+  EXPECT_EQ(states.Await(2).back(), "ready");
+  EXPECT_EQ(bridge_->stats().connects, 2u);
+}
+
+TEST_F(BridgeTest, DestroyUnderLoad) {
+  for (int round = 0; round < 20; ++round) {
+    Open();
+    std::atomic<bool> stop{false};
+    Log log;
+    ASSERT_TRUE(bridge_->OnMessage(kCec, *wq_, {}, [&](Message& m) { log.Add(Text(m)); }).ok());
+    ASSERT_TRUE(bridge_->OnEvent(kHpd, *wq_, [](const Event&) {}).ok());
+    ASSERT_TRUE(bridge_->Start().ok());
+    std::thread device([&] {
+      while (!stop) {
+        (void)kupdev_post(sc_, 0, kCec, "c", 1);
+        (void)kupdev_post(sc_, 0, kHpd, "h", 1);
+      }
+    });
+    log.Await(10);
+    bridge_.reset();
+    stop = true;
+    device.join();
+  }
+}
+
+// The device finds that we broke a rule: the bridge says so and does not come back.
+TEST_F(BridgeTest, PoisonIsAnEvent) {
+  Open({.reconnect = absl::Milliseconds(1)});
+  Log states;
+  ASSERT_TRUE(bridge_->OnState(*wq_, [&](DeviceState s) { states.Add(DeviceStateName(s)); }).ok());
+  ASSERT_TRUE(
+      bridge_->OnDirect(kCec, [](Message& m) { kup_store(&m.channel()->user_page->u2d_head, 7u); })
+          .ok());
+  ASSERT_TRUE(bridge_->Start().ok());
+  Post(kCec, "x");
+  ASSERT_TRUE(bridge_->Drain().ok());
+  kup_msg msg;
+  EXPECT_EQ(kupdev_take(sc_, 0, &msg, 0), -EBADMSG);
+  EXPECT_EQ(states.Await(1).front(), "poisoned");
+  EXPECT_EQ(bridge_->stats().connects, 1u);
+}
+
+// Goal: the death of the device's process is an event, and so is its restart; what it
+// sends afterwards arrives.  Method: a real process, kill -9, another one.
+TEST(BridgeProcess, DeathAndRestartAreEvents) {
+  const std::string name = UniqueSimName("bridge-death");
+  const auto start = [&name] {
+    const pid_t pid = SpawnPeer("device", {name});
+    kup_dev* dev;
+    int rc;
+    while ((rc = kup_open(name.c_str(), &dev)) == -ENOENT) std::this_thread::yield();
+    EXPECT_EQ(rc, 0);
+    kup_close(dev);
+    return pid;
+  };
+  pid_t pid = start();
+  auto wq = *Workqueue::CreateOrdered("bridge_death");
+  auto bridge = *Bridge::Open(name, 0, {.reconnect = absl::Milliseconds(1)});
+  Log states, log;
+  ASSERT_TRUE(bridge->OnState(*wq, [&](DeviceState s) { states.Add(DeviceStateName(s)); }).ok());
+  ASSERT_TRUE(bridge->OnMessage(kCec, *wq, {}, [&](Message& m) { log.Add(Text(m)); }).ok());
+  ASSERT_TRUE(bridge->Start().ok());
+  for (size_t round = 0; round < 3; ++round) {
+    log.Await(round + 1);
+    ASSERT_EQ(kill(pid, SIGKILL), 0);
+    ASSERT_EQ(WaitPeer(pid), -SIGKILL);
+    EXPECT_EQ(states.Await(2 * round + 1).back(), "died");
+    pid = start();
+    EXPECT_EQ(states.Await(2 * round + 2).back(), "ready");
+  }
+  log.Await(4);
+  bridge.reset();
+  (void)kill(pid, SIGKILL);
+  (void)WaitPeer(pid);
+}
+
+}  // namespace
+
+// A device that says something to each user, and lives until it is killed.
+int PeerMain(const std::string&, const std::vector<std::string>& args) {
+  kupdev_softc* sc;
+  if (kupdev_open(args[0].c_str(), nullptr, &sc) != 0) return 1;
+  for (;;) {
+    kupdev_event event;
+    if (kupdev_wait_event(sc, &event, -1) != 0) return 2;
+    if (event.kind == KUPDEV_ATTACHED && kupdev_post(sc, 0, kCec, "hello", 5) != 0) return 3;
+  }
+}
+
+}  // namespace uwq::kup
