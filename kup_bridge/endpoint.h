@@ -33,11 +33,15 @@ enum kup_kind {
 };
 
 /*
- * A receiver that has just caught up leaves the head alone for so long: each look
- * takes the line away from a producer that is about to write it (12 against
- * 30 M/s here).  A receiver that has waited longer than that is not affected.
+ * A receiver that polls and has just caught up leaves the head alone for a while:
+ * each look takes the line away from a producer that is about to write it, and the
+ * fence of the next publish waits until it is back.  The pause grows while each
+ * look after one finds several messages, and ends with the first that finds none, so
+ * that it bounds the latency under flood and costs nothing otherwise
+ * (docs/kup_protocol.md, "What it costs").
  */
-#define KUP_CATCH_UP_NS 150
+#define KUP_PAUSE_MIN_NS 150
+#define KUP_PAUSE_MAX_NS 1200
 
 struct kup_end;
 
@@ -108,7 +112,8 @@ struct kup_end {
   struct kup_lock rx_lock;
   struct kup_rx rx;
   uint64_t taken, late_replies, sleeps;
-  uint32_t caught_up; /* the last poll found something, so the next empty one backs off */
+  uint32_t pause_ns; /* of a poll that finds nothing; 0: the one before found nothing either */
+  uint32_t paused;   /* the last poll did pause */
   struct kup_end_call *calls;
   struct kup_msg stash[KUP_WINDOW]; /* positions [stash_first, stash_last) */
   uint32_t stash_first, stash_last;

@@ -119,12 +119,27 @@ static void spin_until(int64_t deadline) {
   } while (kup_now() < deadline);
 }
 
+/* How long to leave the head alone after a poll that found `found`.  rx_lock. */
+static uint32_t next_pause(struct kup_end *end, int found) {
+  uint32_t pause = end->pause_ns, paused = end->paused;
+
+  end->paused = found == 0 && !paused && pause;
+  if (found == 0) {
+    if (!end->paused) end->pause_ns = 0;
+    return end->paused ? pause : 0;
+  }
+  if (found == 1 || pause < KUP_PAUSE_MIN_NS)
+    end->pause_ns = KUP_PAUSE_MIN_NS;
+  else if (paused)
+    end->pause_ns = pause < KUP_PAUSE_MAX_NS / 2 ? 2 * pause : KUP_PAUSE_MAX_NS;
+  return 0;
+}
+
 int kup_end_poll(struct kup_end *end, struct kup_msg *msgs, int n, int kind) {
   unsigned long flags = kup_lock_take(&end->rx_lock);
   int kick = 0, rc = take_locked(end, msgs, n, kind, &kick);
-  uint32_t caught_up = end->caught_up;
+  uint32_t pause = next_pause(end, rc);
 
-  end->caught_up = rc > 0;
   if (kup_unlikely(rc == 0)) {
     end->ops->probe(end);
     /* What came before the error goes first. */
@@ -135,7 +150,7 @@ int kup_end_poll(struct kup_end *end, struct kup_msg *msgs, int n, int kind) {
   }
   kup_lock_drop(&end->rx_lock, flags);
   if (kup_unlikely(kick)) kup_wait_kick(&end->wait);
-  if (rc == 0 && caught_up) spin_until(kup_now() + KUP_CATCH_UP_NS);
+  if (pause) spin_until(kup_now() + pause);
   return rc;
 }
 
@@ -327,7 +342,7 @@ int kup_end_turn_send(struct kup_end *end, const void *data, uint32_t len, int64
     flags = kup_lock_take(&end->rx_lock);
     end->my_turn = 1;
     kup_lock_drop(&end->rx_lock, flags);
-    return rc;
+    return rc == -EAGAIN ? -ENOBUFS : rc; /* full is another answer than not our turn */
   }
   kup_end_turn_release(end);
   return 0;

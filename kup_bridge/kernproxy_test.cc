@@ -105,6 +105,25 @@ TEST_F(KernProxy, NonBlockingNeedsTheTurn) {
   EXPECT_EQ(*static_cast<char*>(data), '\0');
 }
 
+// Full is another answer than "not our turn".
+TEST_F(KernProxy, FullRingHasItsOwnError) {
+  Create(1, 1);
+  void* ch = kernproxy_channel(handle_, 0, 0);
+  ASSERT_NE(ch, nullptr);
+  ASSERT_EQ(kupdev_wait_channel(sc_), 0);
+  kupdev_pass(sc_, 0);
+  ASSERT_NE(kernproxy_receive(ch, KP_EMPTY), nullptr);
+  char text[1024] = "x";
+  while (kup_send(static_cast<kup_chan*>(ch), 1, text, sizeof text, 0) == 0) continue;
+  EXPECT_EQ(kernproxy_send(ch, text, sizeof text, KP_NB), -1);
+  EXPECT_EQ(kernproxy_error(handle_), EKU_FULL);
+  // The turn is still ours, and goes through once there is room.
+  kup_msg msgs[64];
+  int n;
+  while ((n = kupdev_take_batch(sc_, 0, msgs, 64, 0)) > 0) kupdev_give_back(sc_, 0, msgs, n);
+  EXPECT_EQ(kernproxy_send(ch, text, 1, KP_NB), 0);
+}
+
 TEST_F(KernProxy, SendingToNobodyFails) {
   Create(1, 1);
   char text[] = "x";
