@@ -127,7 +127,8 @@ static int dev_release_stale(struct kup_end *end, uint32_t generation) {
   return -EINVAL;
 }
 
-static const struct kup_end_ops dev_ops = {dev_probe, dev_signal, dev_poisoned, dev_release_stale};
+static const struct kup_end_ops dev_ops = {dev_probe, dev_signal, dev_poisoned, dev_release_stale,
+                                           NULL};
 
 /* ---- for the port -------------------------------------------------------------------- */
 
