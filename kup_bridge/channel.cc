@@ -64,7 +64,7 @@ void Signal(kup_end* end) {
   const Link& link = *ChanOf(end)->link;
   if (link.signal_fd >= 0) {
     SignalEventFd(link.signal_fd);
-  } else {
+  } else if (link.doorbell_fd >= 0) {
     (void)ioctl(link.doorbell_fd, KUP_IOC_DOORBELL);  // fails only when the device is gone
   }
 }
@@ -76,15 +76,10 @@ void Poisoned(kup_end* end, uint32_t bad, uint64_t pos) {
   kup_store_release(&page->state, static_cast<uint32_t>(KUP_STATE_POISONED), KUP_SITE_STATE);
 }
 
-constexpr kup_end_ops kUserOps = {Probe, Signal, Poisoned, nullptr};
+int Pull(kup_end* end) { return ChanOf(end)->link->pull(); }
 
-bool IsRingSize(uint32_t size) {
-  return size >= KUP_RING_MIN && size <= KUP_RING_MAX && (size & (size - 1)) == 0;
-}
-
-absl::Status BadGeometry(absl::string_view what, uint64_t value) {
-  return ErrnoStatus(EPROTO, absl::StrCat("kup: the device announces ", what, " ", value));
-}
+constexpr kup_end_ops kUserOps = {Probe, Signal, Poisoned, nullptr, nullptr};
+constexpr kup_end_ops kPullOps = {Probe, Signal, Poisoned, nullptr, Pull};
 
 absl::Status MapInto(const Link::Region& region, uint64_t offset, size_t len, bool writable,
                      bool twice, Mapping* mapping) {
@@ -161,6 +156,7 @@ void WireEnd(kup_chan* ch) {
   end->frames_out.wait_word = &user->frame_wait;
   end->frames_out.count = g.n_frames_u2d;
   end->frames_out.size = g.frame_size;
+  if (ch->link->receive_only) end->tx_error = -EOPNOTSUPP;
   // Positions that do not fit each other poison at once.
   if (((u2d_start | u2d_tail | d2u_start) % KUP_ALIGN) != 0 || u2d_start - u2d_tail > g.u2d_size) {
     kup_end_poison(end, KUP_BAD_GEOMETRY, u2d_start);
@@ -175,6 +171,11 @@ absl::Status MakePollFd(kup_chan* ch) {
   if (epoll_ctl(ch->poll_fd.get(), EPOLL_CTL_ADD, ch->link->wake_fd, &event) != 0) {
     return ErrnoStatus(EPROTO, "kup: the device sent a descriptor that cannot be polled");
   }
+  if (ch->link->bell_fd >= 0 &&
+      epoll_ctl(ch->poll_fd.get(), EPOLL_CTL_ADD, ch->link->bell_fd, &event) != 0) {
+    return absl::ErrnoToStatus(errno, "kup: epoll on the doorbell");
+  }
+  if (ch->link->hangup_fd < 0) return absl::OkStatus();
   event.events = 0;  // a hang-up is always reported
   if (epoll_ctl(ch->poll_fd.get(), EPOLL_CTL_ADD, ch->link->hangup_fd, &event) != 0) {
     return absl::ErrnoToStatus(errno, "kup: epoll on the connection");
@@ -192,56 +193,6 @@ int Fail(const absl::Status& status) {
 int Fail(int error, absl::string_view text) {
   error_text = std::string(text);
   return error;
-}
-
-absl::Status ReadGeometry(const kup_dev_page* page, const Link& link, kup_geometry* g,
-                          uint32_t* d2u_off, uint32_t* u2d_off) {
-  const uint32_t magic = kup_load(&page->magic);
-  const uint16_t major = kup_load(&page->abi_major);
-  g->generation = kup_load(&page->generation);
-  g->channel = kup_load(&page->channel);
-  g->max_record = kup_load(&page->max_record);
-  g->d2u_size = kup_load(&page->d2u_size);
-  g->u2d_size = kup_load(&page->u2d_size);
-  g->n_params = kup_load(&page->n_params);
-  g->n_groups = kup_load(&page->n_groups);
-  g->n_frames_d2u = kup_load(&page->n_frames_d2u);
-  g->n_frames_u2d = kup_load(&page->n_frames_u2d);
-  g->frame_size = kup_load(&page->frame_size);
-  *d2u_off = kup_load(&page->d2u_off);
-  *u2d_off = kup_load(&page->u2d_off);
-  if (magic != KUP_MAGIC) return BadGeometry("magic", magic);
-  if (major != KUP_ABI_MAJOR) return BadGeometry("ABI major version", major);
-  if (kup_load(&page->header_len) != sizeof(kup_rec)) {
-    return BadGeometry("record header length", page->header_len);
-  }
-  if (!IsRingSize(g->d2u_size)) return BadGeometry("d2u_size", g->d2u_size);
-  if (!IsRingSize(g->u2d_size)) return BadGeometry("u2d_size", g->u2d_size);
-  if (g->max_record > kup_ring_max_record(std::min(g->d2u_size, g->u2d_size))) {
-    return BadGeometry("max_record", g->max_record);
-  }
-  if (g->n_groups > KUP_GROUPS_MAX || *d2u_off % KUP_PAGE_SIZE != 0 ||
-      *d2u_off < KUP_PAGE_SIZE + uint64_t{g->n_groups} * sizeof(kup_counters) ||
-      uint64_t{*d2u_off} + g->d2u_size > link.dev.len) {
-    return BadGeometry("d2u_off", *d2u_off);
-  }
-  if (g->n_frames_d2u > KUP_FRAMES_MAX || g->n_frames_u2d > KUP_FRAMES_MAX ||
-      g->frame_size > KUP_FRAME_SIZE_MAX || g->frame_size % KUP_PAGE_SIZE != 0 ||
-      ((g->n_frames_d2u | g->n_frames_u2d) != 0 && g->frame_size == 0)) {
-    return BadGeometry("frame_size", g->frame_size);
-  }
-  if (link.user.fd < 0) return absl::OkStatus();  // an observer sees no more
-  if (g->generation != link.generation) return BadGeometry("generation", g->generation);
-  if (g->n_params > KUP_PARAMS_MAX || *u2d_off % KUP_PAGE_SIZE != 0 ||
-      *u2d_off < KUP_PAGE_SIZE + uint64_t{g->n_params} * sizeof(uint64_t) ||
-      uint64_t{*u2d_off} + g->u2d_size > link.user.len) {
-    return BadGeometry("u2d_off", *u2d_off);
-  }
-  if (uint64_t{g->n_frames_d2u} * g->frame_size > link.frames_d2u.len ||
-      uint64_t{g->n_frames_u2d} * g->frame_size > link.frames_u2d.len) {
-    return BadGeometry("n_frames", g->n_frames_d2u);
-  }
-  return absl::OkStatus();
 }
 
 int ReadCounters(const kup_counters* group, uint64_t* values, uint32_t n) {
@@ -278,9 +229,11 @@ int kup_attach(struct kup_dev* dev, uint32_t channel, int timeout_ms, struct kup
   ch->link = *std::move(link);
   if (absl::Status s = uwq::kup::MapChannel(ch.get()); !s.ok()) return Fail(s);
   ch->sleeper.SetFds(ch->link->wake_fd, ch->link->hangup_fd);
+  if (ch->link->bell_fd >= 0) ch->sleeper.SetBell(ch->link->bell_fd, ch->link->drain_bell);
   if (absl::Status s = uwq::kup::MakePollFd(ch.get()); !s.ok()) return Fail(s);
   ch->end.wait.impl = &ch->sleeper;
-  if (kup_end_init(&ch->end, &uwq::kup::kUserOps) != 0) return Fail(-ENOMEM, "kup: no memory");
+  const kup_end_ops* ops = ch->link->pull ? &uwq::kup::kPullOps : &uwq::kup::kUserOps;
+  if (kup_end_init(&ch->end, ops) != 0) return Fail(-ENOMEM, "kup: no memory");
   uwq::kup::WireEnd(ch.get());
   {
     uwq::base::MutexLock lock(&dev->mu);

@@ -54,6 +54,11 @@ struct kup_end_ops {
   void (*poisoned)(struct kup_end *end, uint32_t bad, uint64_t pos);
   /* A token of an earlier generation came back.  Under rx_lock.  NULL: there are none. */
   int (*release_stale)(struct kup_end *end, uint32_t generation);
+  /*
+   * The ring is empty: brings more into it from elsewhere; how many.  Under rx_lock.
+   * NULL: nothing to bring.
+   */
+  int (*pull)(struct kup_end *end);
 };
 
 struct kup_end_call { /* on the stack of kup_end_call */

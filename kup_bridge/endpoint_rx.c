@@ -85,6 +85,7 @@ static int take_locked(struct kup_end *end, struct kup_msg *msgs, int n, int kin
       break;
     }
     rc = rx_result(end, kup_rx_next(&end->rx, &view));
+    if (rc == 0 && end->ops->pull && end->ops->pull(end) > 0) continue;
     if (rc <= 0) break;
     if (kup_unlikely((view.rec.flags & KUP_REC_REPLY) && (view.rec.id & KUP_ID_CALL))) {
       *kick |= deliver_reply(end, &view);

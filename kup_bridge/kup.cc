@@ -28,6 +28,8 @@ int Explain(const kup_chan* ch, int rc) {
       return Fail(rc, absl::StrCat("kup: the device ", ch->dev->name, " died"));
     case -ESHUTDOWN:
       return Fail(rc, absl::StrCat("kup: the device ", ch->dev->name, " was unloaded"));
+    case -EOPNOTSUPP:
+      return Fail(rc, absl::StrCat("kup: ", ch->dev->name, " takes no messages"));
     case -ENODEV:
       return Fail(rc, absl::StrCat("kup: channel ", ch->geometry.channel, " was revoked"));
     default:

@@ -4,7 +4,8 @@
  * memory, without a system call while both sides are busy.
  *
  * A device is named NAME (the kernel's /dev/kup-NAME), "sim:NAME" (a process
- * that plays the device; with a slash in it, a socket in the file system) or
+ * that plays the device; with a slash in it, a socket in the file system),
+ * "bpf:SOURCE" (events of the running kernel without a module: kup_bpf.h) or
  * "fake:NAME" (a device of this very process, for tests).  The device's side is
  * kupdev.h.
  *

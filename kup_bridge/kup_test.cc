@@ -81,6 +81,13 @@ class KupTest : public ::testing::Test {
 
 /* ---- bad input: each its own error (issue 5, "Bad input") ------------------------- */
 
+// This program has no bpf: transport linked in, and says so.
+TEST_F(KupTest, BpfIsLinkedByThoseWhoWantIt) {
+  kup_dev* dev;
+  EXPECT_EQ(kup_open("bpf:timer/1000", &dev), -ENOSYS);
+  EXPECT_NE(std::string(kup_error_text()).find("//kup_bridge:bpf"), std::string::npos);
+}
+
 TEST_F(KupTest, BadNames) {
   kup_dev* dev;
   EXPECT_EQ(kup_open(nullptr, &dev), -EINVAL);

@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "workqueue/base/check.h"
 
 namespace uwq::kup {
@@ -28,6 +30,11 @@ void Sleeper::SetFds(int wake_fd, int hangup_fd) {
   hangup_fd_ = hangup_fd;
 }
 
+void Sleeper::SetBell(int bell_fd, std::function<bool()> drain) {
+  bell_fd_ = bell_fd;
+  drain_bell_ = std::move(drain);
+}
+
 bool Sleeper::CreateWakeFd() {
   owned_wake_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!owned_wake_.valid()) return false;
@@ -42,7 +49,8 @@ void Sleeper::CheckHangup() {
 }
 
 int Sleeper::Poll(base::Nanos deadline_ns) {
-  pollfd fds[3] = {{kick_.get(), POLLIN, 0}, {wake_fd_, POLLIN, 0}, {hangup_fd_, 0, 0}};
+  pollfd fds[4] = {
+      {kick_.get(), POLLIN, 0}, {wake_fd_, POLLIN, 0}, {hangup_fd_, 0, 0}, {bell_fd_, POLLIN, 0}};
   timespec ts;
   timespec* timeout = nullptr;
   if (deadline_ns != base::kForever) {
@@ -52,11 +60,12 @@ int Sleeper::Poll(base::Nanos deadline_ns) {
     ts.tv_nsec = left % base::kSecond;
     timeout = &ts;
   }
-  const int n = ppoll(fds, 3, timeout, nullptr);
+  const int n = ppoll(fds, 4, timeout, nullptr);
   if (n == 0) return -1;
   if (n > 0 && fds[2].revents != 0) hung_up_.store(true, std::memory_order_release);
   if (fds[0].revents != 0) (void)DrainEventFd(kick_.get());
   if (fds[1].revents != 0) (void)DrainEventFd(wake_fd_);
+  if (fds[3].revents != 0) (void)drain_bell_();
   return 0;
 }
 
@@ -92,7 +101,8 @@ void Sleeper::Kick() {
 
 void Sleeper::Drain() {
   // Always: a thread that armed but does not sleep yet must not miss what we took.
-  if (wake_fd_ >= 0 && DrainEventFd(wake_fd_)) Kick();
+  const bool woken = wake_fd_ >= 0 && DrainEventFd(wake_fd_);
+  if ((bell_fd_ >= 0 && drain_bell_()) || woken) Kick();
 }
 
 void Sleeper::Renotify() {

@@ -13,6 +13,7 @@
 #define UWQ_KUP_BRIDGE_SLEEPER_H_
 
 #include <cstdint>
+#include <functional>
 
 #include "absl/base/thread_annotations.h"
 #include "kup_bridge/ring_map.h"
@@ -33,8 +34,11 @@ class Sleeper {
 
   // At most once, before the first Sleep(); without it only Kick() wakes.
   // `wake_fd` is the eventfd that the peer writes; `hangup_fd` hangs up when the
-  // peer is gone.  Not owned.
+  // peer is gone, or -1.  Not owned.
   void SetFds(int wake_fd, int hangup_fd);
+  // Likewise: one more descriptor that wakes; `drain` makes it unreadable and says
+  // whether it was readable.
+  void SetBell(int bell_fd, std::function<bool()> drain);
 
   // Reads the state that a later Sleep() compares with.  Any thread.
   uint64_t Epoch() const { return epoch_.load(std::memory_order_acquire); }
@@ -71,6 +75,8 @@ class Sleeper {
   Fd owned_wake_;
   int wake_fd_ = -1;
   int hangup_fd_ = -1;
+  int bell_fd_ = -1;
+  std::function<bool()> drain_bell_;
 };
 
 // Writes an eventfd.  A counter that is full is signalled already.

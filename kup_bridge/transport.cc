@@ -14,9 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "kup_bridge/fake_device.h"
@@ -25,8 +23,6 @@
 namespace uwq::kup {
 
 namespace {
-
-constexpr char kErrnoUrl[] = "uwq/errno";
 
 kup_attach_args Request(uint32_t op, uint32_t channel, bool wait) {
   kup_attach_args request = {};
@@ -268,21 +264,6 @@ class DeviceTransport : public Transport {
 
 }  // namespace
 
-absl::Status ErrnoStatus(int error, absl::string_view message) {
-  absl::Status status(absl::ErrnoToStatusCode(error), message);
-  status.SetPayload(kErrnoUrl, absl::Cord(absl::StrCat(error)));
-  return status;
-}
-
-int ErrnoOf(const absl::Status& status) {
-  if (status.ok()) return 0;
-  int error = ENOMEM;  // mappings and descriptors are what else can fail
-  if (auto payload = status.GetPayload(kErrnoUrl); payload.has_value()) {
-    (void)absl::SimpleAtoi(std::string(*payload), &error);  // we wrote it
-  }
-  return -error;
-}
-
 absl::StatusOr<std::unique_ptr<Transport>> OpenSocketTransport(absl::string_view name) {
   absl::StatusOr<Fd> socket = SocketTransport::Connect(name);
   if (!socket.ok()) return socket.status();
@@ -313,6 +294,10 @@ absl::StatusOr<std::unique_ptr<Transport>> OpenTransport(absl::string_view name)
   if (name.empty()) return ErrnoStatus(EINVAL, "kup: empty device name");
   if (absl::StartsWith(name, kSimPrefix) || absl::StartsWith(name, kFakePrefix)) {
     return OpenSocketTransport(name);
+  }
+  if (absl::StartsWith(name, "bpf:")) {
+    if (OpenBpfTransport != nullptr) return OpenBpfTransport(name);
+    return ErrnoStatus(ENOSYS, absl::StrCat("kup: ", name, ": linked without //kup_bridge:bpf"));
   }
   if (absl::StartsWith(name, "/dev/")) return OpenDeviceTransport(name);
   if (name.find('/') != absl::string_view::npos || name.find(':') != absl::string_view::npos ||

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// transport.h -- how a user reaches a device: one interface, two ways (a unix
-// socket to a process that plays the device, the kernel's /dev/kup-NAME).
+// transport.h -- how a user reaches a device: one interface, three ways (a unix
+// socket to a process that plays the device, the kernel's /dev/kup-NAME, a BPF
+// program of the running kernel).
 //
 // Invariant: what a transport delivers is untrusted; channel.cc checks the
 // geometry against the sizes stated here, and the transport has checked that the
@@ -10,6 +11,7 @@
 #define UWQ_KUP_BRIDGE_TRANSPORT_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -31,7 +33,17 @@ struct Link {
   int wake_fd = -1;      // eventfd: look at the rings
   int hangup_fd = -1;    // hangs up when the device is gone
   int signal_fd = -1;    // eventfd that wakes the device; -1: `doorbell_fd`
-  int doorbell_fd = -1;  // KUP_IOC_DOORBELL
+  int doorbell_fd = -1;  // KUP_IOC_DOORBELL; -1: a device that never waits for us
+  // A second descriptor that wakes us, for a device that cannot write an eventfd.
+  // `drain_bell` makes it unreadable and says whether it was readable.
+  int bell_fd = -1;
+  std::function<bool()> drain_bell;
+  // Brings records from a ring of another layout into ours; how many.  Called by one
+  // thread at a time, when ours is empty.
+  std::function<int()> pull;
+  bool receive_only = false;
+  // What else must live as long as the mappings.
+  std::shared_ptr<void> keep;
   uint32_t channel = 0;
   uint32_t generation = 0;
   Fd owned[KUP_FD_MAX + 1];
@@ -53,6 +65,9 @@ class Transport {
 absl::StatusOr<std::unique_ptr<Transport>> OpenTransport(absl::string_view name);
 absl::StatusOr<std::unique_ptr<Transport>> OpenSocketTransport(absl::string_view name);
 absl::StatusOr<std::unique_ptr<Transport>> OpenDeviceTransport(absl::string_view path);
+// Weak: a program that does not link //kup_bridge:bpf needs no libbpf.
+absl::StatusOr<std::unique_ptr<Transport>> OpenBpfTransport(absl::string_view name)
+    __attribute__((weak));
 
 // A status that carries an errno for the C API, and the way back.
 absl::Status ErrnoStatus(int error, absl::string_view message);
