@@ -25,43 +25,15 @@
 #include <vector>
 
 #include "kup_bridge/kup.h"
+#include "kup_bridge/kup_bench_util.h"
 #include "kup_bridge/kupdev.h"
 
+namespace uwq::kup {
 namespace {
 
 constexpr uint32_t kSize = 64;
 constexpr int kBatch = 64;
 constexpr uint64_t kFrame = 4 << 20;
-
-int64_t Now() {
-  timespec ts;
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return ts.tv_sec * 1000000000ll + ts.tv_nsec;
-}
-
-void Pin(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  (void)sched_setaffinity(0, sizeof set, &set);  // on one CPU the numbers say so
-}
-
-// A child must not start on the CPU on which its parent is going to spin.
-pid_t ForkOn1() {
-  fflush(stdout);
-  Pin(1);
-  return fork();
-}
-
-[[noreturn]] void Die(const char* what, int rc) {
-  fprintf(stderr, "%s: %s (%s)\n", what, strerror(-rc), kup_error_text());
-  exit(1);
-}
-
-double Median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return v[v.size() / 2];
-}
 
 /* ---- peers ---------------------------------------------------------------------- */
 
@@ -159,41 +131,6 @@ double RunBare(long n, long paced, double* p50_ns) {
 }
 
 /* ---- our channel ------------------------------------------------------------------ */
-
-// Runs `device` in another process; `user` here.
-void Pair(const kupdev_opts& opts, const std::function<void(kupdev_softc*)>& device,
-          const std::function<void(kup_chan*)>& user) {
-  static int n = 0;
-  const std::string name = "sim:bench-" + std::to_string(getpid()) + "-" + std::to_string(++n);
-  int ready[2];
-  if (pipe(ready) != 0) Die("pipe", -errno);
-  const pid_t pid = ForkOn1();
-  if (pid == 0) {
-    kupdev_softc* sc;
-    if (const int rc = kupdev_open(name.c_str(), &opts, &sc); rc != 0) Die("device", rc);
-    if (write(ready[1], "x", 1) != 1) _exit(1);
-    if (kupdev_wait_channel(sc) < 0) _exit(1);
-    device(sc);
-    // Stays until the user has all of it and hangs up.
-    kupdev_event event;
-    while (kupdev_wait_event(sc, &event, -1) == 0 && event.kind != KUPDEV_DETACHED) {
-    }
-    _exit(0);
-  }
-  Pin(0);
-  char byte;
-  if (read(ready[0], &byte, 1) != 1) Die("device", -EPIPE);
-  close(ready[0]);
-  close(ready[1]);
-  kup_dev* dev;
-  kup_chan* ch;
-  int rc = kup_open(name.c_str(), &dev);
-  if (rc != 0 || (rc = kup_attach(dev, 0, 10000, &ch)) != 0) Die("user", rc);
-  user(ch);
-  kup_close(dev);
-  int status;
-  waitpid(pid, &status, 0);
-}
 
 struct Flood {
   double ns = 0;
@@ -371,9 +308,7 @@ void Print(const char* what, double ns, double pipe_ns, double seq_ns, const cha
          pipe_ns / ns, seq_ns / ns, bar);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Main(int argc, char** argv) {
   const int runs = argc > 1 ? atoi(argv[1]) : 5;
   std::vector<double> pipe_ns, seq_ns;
   for (int i = 0; i < runs; ++i) {
@@ -415,3 +350,8 @@ int main(int argc, char** argv) {
   printf("control word update: %.1f ns   bar: 20\n", RunParameter(20000000));
   return 0;
 }
+
+}  // namespace
+}  // namespace uwq::kup
+
+int main(int argc, char** argv) { return uwq::kup::Main(argc, argv); }
