@@ -5,9 +5,10 @@
 set -euo pipefail
 here=kup_bridge/examples
 name=sim:ping-test-$$
-coproc device { exec "$here/ping_device" "$name"; }
-trap 'kill "$device_PID" 2>/dev/null || true' EXIT
-read -r ready <&"${device[0]}"
+exec 3< <(exec "$here/ping_device" "$name")
+device=$!
+trap 'kill "$device" 2>/dev/null || true' EXIT
+read -r ready <&3
 [[ $ready == "$name is ready" ]]
 answer=$("$here/ping_user" "$name")
 printf '%s\n' "$answer"
