@@ -13,13 +13,12 @@ void BlockingScope::Enter() {
   if (worker == nullptr || worker->current_work == nullptr) return;
   if (worker->blocking_depth++ > 0) return;
   WorkerPool* const pool = worker->pool;
-  if (pool->unbound()) return;
   AfterUnlock after;
   base::MutexLock held(&pool->lock);
   const int before = pool->nr_running;
   pool->SetFlagsLocked(worker, Worker::kSleeping);
   if (pool->nr_running == 0 && before > 0 && pool->KickLocked(&after)) {
-    worker->current_pwq->Count(PwqStat::kCmWakeup);
+    if (!pool->unbound()) worker->current_pwq->Count(PwqStat::kCmWakeup);
   }
 }
 
@@ -28,7 +27,6 @@ void BlockingScope::Exit() {
   if (worker == nullptr || worker->current_work == nullptr) return;
   if (--worker->blocking_depth > 0) return;
   WorkerPool* const pool = worker->pool;
-  if (pool->unbound()) return;
   base::MutexLock held(&pool->lock);
   pool->ClearFlagsLocked(worker, Worker::kSleeping | Worker::kSampledSleep);
 }

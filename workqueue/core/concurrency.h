@@ -16,7 +16,7 @@
 namespace uwq::core {
 
 // Tells the pool of the calling worker that the enclosed code may sleep.  Free
-// outside work items and on unbound pools (one thread-local read); nests.
+// outside work items (one thread-local read); nests.
 class BlockingScope {
  public:
   BlockingScope() { Enter(); }

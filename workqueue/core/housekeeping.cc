@@ -45,7 +45,7 @@ Nanos WorkerPool::ReapIdle(Nanos now_ns) {
     while (TooManyWorkers(ViewLocked())) {
       Worker* const oldest = idle_list.back();
       const Nanos due = oldest->idle_since_ns + runtime->options().idle_worker_timeout_ns;
-      if (due > now_ns || (oldest->flags & Worker::kKicked) != 0) {
+      if (due > now_ns || (oldest->flags & Worker::kKicked) != 0 || oldest == standby) {
         next = reap_at_ns = std::max(due, now_ns + base::kMillisecond);
         break;
       }

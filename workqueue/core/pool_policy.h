@@ -7,24 +7,31 @@
 #ifndef UWQ_WORKQUEUE_CORE_POOL_POLICY_H_
 #define UWQ_WORKQUEUE_CORE_POOL_POLICY_H_
 
+#include "workqueue/base/sync_types.h"
+
 namespace uwq::core {
 
 struct PoolView {
   bool has_work;   // the pool's list is not empty
-  int nr_running;  // runnable workers that count; always 0 for unbound pools
+  int nr_running;  // runnable workers that count
   int nr_workers;
   int nr_idle;
-  bool managing;  // a worker is creating another one
+  bool managing;          // a worker is creating another one
+  bool parallel = false;  // unbound: each waiting item deserves a worker of its own
 };
 
-// Work waits and nobody who counts is running.
-constexpr bool NeedMoreWorker(const PoolView& p) { return p.has_work && p.nr_running == 0; }
+// Work waits and nobody who counts is running, or running is no reason to wait.
+constexpr bool NeedMoreWorker(const PoolView& p) {
+  return p.has_work && (p.nr_running == 0 || p.parallel);
+}
 
 // The caller, just woken, may take work: someone else is left to be woken when it blocks.
 constexpr bool MayStartWorking(const PoolView& p) { return p.nr_idle > 0; }
 
 // The caller, running, goes on to the next item.
-constexpr bool KeepWorking(const PoolView& p) { return p.has_work && p.nr_running <= 1; }
+constexpr bool KeepWorking(const PoolView& p) {
+  return p.has_work && (p.nr_running <= 1 || p.parallel);
+}
 
 constexpr bool NeedToCreateWorker(const PoolView& p) {
   return NeedMoreWorker(p) && !MayStartWorking(p);
@@ -37,6 +44,25 @@ constexpr bool TooManyWorkers(const PoolView& p) {
   const int nr_busy = p.nr_workers - nr_idle;
   return nr_idle > 2 && (nr_idle - 2) * kMaxIdleWorkersRatio >= nr_busy;
 }
+
+// Whether an unbound pool's items are so short that a second worker would only get in
+// the first one's way (docs/concurrency_management.md).  A stall is not soon forgotten.
+constexpr base::Nanos kShortItemNs = 1000;
+class ShortItems {
+ public:
+  bool yes() const { return trust_ > 0; }
+  void Measured(base::Nanos mean_ns) {
+    if (mean_ns >= kShortItemNs) {
+      trust_ = trust_ < 0 ? trust_ : 0;
+    } else if (trust_ <= 0) {
+      ++trust_;
+    }
+  }
+  void Stalled() { trust_ = -8; }
+
+ private:
+  int trust_ = 0;
+};
 
 }  // namespace uwq::core
 

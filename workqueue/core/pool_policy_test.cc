@@ -35,6 +35,39 @@ TEST(PoolPolicy, KeepWorking) {
   EXPECT_FALSE(KeepWorking(View(false, 1)));
 }
 
+// Unbound pools whose items are not known to be short: as if nobody were running.
+TEST(PoolPolicy, Parallel) {
+  PoolView p = View(true, 1);
+  p.parallel = true;
+  EXPECT_TRUE(NeedMoreWorker(p));
+  p.nr_running = 2;
+  EXPECT_TRUE(KeepWorking(p));
+  p.has_work = false;
+  EXPECT_FALSE(NeedMoreWorker(p));
+  EXPECT_FALSE(KeepWorking(p));
+}
+
+// One short stretch is enough to trust in short items, one long one to stop, and a
+// stall is remembered for longer.
+TEST(PoolPolicy, ShortItems) {
+  ShortItems items;
+  EXPECT_FALSE(items.yes());
+  items.Measured(kShortItemNs - 1);
+  EXPECT_TRUE(items.yes());
+  items.Measured(kShortItemNs);
+  EXPECT_FALSE(items.yes());
+  items.Measured(0);
+  EXPECT_TRUE(items.yes());
+  items.Stalled();
+  for (int i = 0; i < 8; ++i) {
+    items.Measured(0);
+    EXPECT_FALSE(items.yes()) << i;
+    items.Measured(kShortItemNs);
+  }
+  items.Measured(0);
+  EXPECT_TRUE(items.yes());
+}
+
 TEST(PoolPolicy, NeedToCreateWorker) {
   EXPECT_TRUE(NeedToCreateWorker(View(true, 0, 3, 0)));
   EXPECT_FALSE(NeedToCreateWorker(View(true, 0, 3, 1)));

@@ -93,7 +93,7 @@ void Rescuer::Rescue(PoolWorkqueue* pwq) {
   AfterUnlock after;
   MutexLock lock(&pool->lock);
   worker_.pool = pool;
-  worker_.flags = Worker::kPrep | Worker::kUnbound;  // R4: never counted
+  worker_.flags = Worker::kPrep | Worker::kUncounted;  // R4: never counted
   int nr = 0;
   bool more = false;
   for (ListNode* n = pool->worklist.next; n != &pool->worklist;) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // worker.cc -- the worker's loop, and the execution of one item.
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "workqueue/base/trace.h"
@@ -19,37 +21,83 @@ using base::MutexLock;
 
 void WorkerPool::WorkerMain(Worker* worker) {
   base::ThreadSlot(base::Slot::kWorker) = worker;
+  base::Nanos until = base::kForever;
   for (;;) {
-    worker->parker.Park();
+    (void)worker->parker.ParkUntil(until);
+    until = base::kForever;
     AfterUnlock after;
     {
       MutexLock held(&lock);
       if ((worker->flags & Worker::kDie) != 0) break;
       // A stray token of an earlier life, before the creator has attached it.
       if ((worker->flags & Worker::kIdle) == 0) continue;
+      if (StandByLocked(worker, &until)) continue;
       LeaveIdleLocked(worker);
       while (NeedMoreWorker(ViewLocked())) {
         // P9: before it works, somebody must be left to be woken.
         if (!bh && !MayStartWorking(ViewLocked()) && ManageLocked(worker)) continue;
         ClearFlagsLocked(worker, Worker::kPrep);
-        do {
-          WorkItem* const work = WorkOf(worklist.next);
-          ++progress;
-          if (AssignLocked(work, worker, nullptr)) ProcessScheduledLocked(worker);
-        } while (KeepWorking(ViewLocked()));
+        RunListLocked(worker);
         SetFlagsLocked(worker, Worker::kPrep);
       }
       EnterIdleLocked(worker, &after);
+      (void)StandByLocked(worker, &until);
     }
   }
   base::ThreadSlot(base::Slot::kWorker) = nullptr;
+}
+
+void WorkerPool::RunListLocked(Worker* worker) {
+  // The clock is read once per stretch of items, and only where it decides something.
+  constexpr int kStretch = 32, kStretchMin = 4;
+  base::Nanos since = unbound() ? base::Now() : 0;
+  int nr = 0;
+  const auto measure = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
+    const base::Nanos now = base::Now();
+    short_items.Measured((now - since) / nr);
+    since = now;
+    nr = 0;
+  };
+  do {
+    WorkItem* const work = WorkOf(worklist.next);
+    ++progress;
+    if (AssignLocked(work, worker, nullptr)) ProcessScheduledLocked(worker);
+    if (++nr >= kStretch && unbound()) measure();
+  } while (KeepWorking(ViewLocked()));
+  if (nr >= kStretchMin && unbound()) measure();
+}
+
+bool WorkerPool::StandByLocked(Worker* worker, base::Nanos* until) {
+  constexpr base::Nanos kPauseMin = 100 * base::kMicrosecond, kPauseMax = 2 * kPauseMin;
+  constexpr uint64_t kMovesMin = 8;  // items in a pause: fewer are not worth the looking
+  if (worker == standby) {
+    standby = nullptr;
+    if ((worker->flags & Worker::kKicked) != 0 || nr_running == 0) return false;
+    if (progress - standby_progress_ < kMovesMin) {
+      if (base::ListEmpty(&worklist)) return true;
+      short_items.Stalled();  // something waits behind a long one
+      return false;
+    }
+    standby_pause_ns_ = std::min(2 * standby_pause_ns_, kPauseMax);
+  } else {
+    if (nr_running == 0 || standby != nullptr || NeedMoreWorker(ViewLocked()) || !unbound() ||
+        base::ListEmpty(&worklist)) {
+      return false;
+    }
+    standby_pause_ns_ = kPauseMin;
+  }
+  standby = worker;
+  standby_progress_ = progress;
+  worker->flags &= ~Worker::kKicked;
+  *until = base::Now() + standby_pause_ns_;
+  return true;
 }
 
 int WorkerPool::RunPending(int max) {
   // A worker on the stack, so that an item that waits may run others inside.
   Worker worker;
   worker.pool = this;
-  worker.flags = Worker::kPrep | Worker::kUnbound;
+  worker.flags = Worker::kPrep | Worker::kUncounted;
   base::ListInit(&worker.scheduled);
   worker.tid.store(base::SelfId(), std::memory_order_relaxed);
   void* const outer = base::ThreadSlot(base::Slot::kWorker);

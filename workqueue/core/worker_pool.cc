@@ -63,6 +63,7 @@ void WorkerPool::Stop() {
   nr_workers = nr_idle = nr_running = 0;
   mayday_at_ns = reap_at_ns = 0;
   watched = false;
+  standby = nullptr;
 }
 
 void WorkerPool::Reattribute(const PoolAttrs& next) { attrs = next; }
@@ -108,7 +109,6 @@ absl::Status WorkerPool::CreateWorker() {
     }
     worker->pool = this;
     worker->flags = Worker::kPrep;
-    if (unbound()) worker->flags |= Worker::kUnbound;
     worker->id = next_worker_id_++;
     base::ListInit(&worker->scheduled);
     base::ListInit(&worker->idle_node);
@@ -187,7 +187,13 @@ void WorkerPool::LeaveIdleLocked(Worker* worker) {
 
 bool WorkerPool::KickLocked(AfterUnlock* after) {
   if (base::ListEmpty(&worklist)) return false;
-  Worker* const worker = nr_running == 0 ? idle_list.front() : nullptr;
+  Worker* worker = nullptr;
+  if (NeedMoreWorker(ViewLocked())) {
+    worker = idle_list.front();
+  } else if (unbound()) {
+    if (standby != nullptr) return false;  // it will see whether the running one gets there
+    worker = idle_list.front();            // to become the standby
+  }
   if (worker == nullptr) {
     WatchLocked(after);
     return false;

@@ -51,13 +51,13 @@ struct Worker {
     kIdle = 1u << 1,          // on idle_list
     kPrep = 1u << 2,          // between sleep and the first item
     kCpuIntensive = 1u << 3,  // out of concurrency management until the item ends
-    kUnbound = 1u << 4,       // never in it
+    kUncounted = 1u << 4,     // never in it: a rescuer, a manual Runtime's caller
     kKicked = 1u << 5,        // woken, has not run yet: nobody else is woken, nobody reaps it
     kSleeping = 1u << 6,      // blocks inside an item: BlockingScope said so
     kSampledSleep = 1u << 7,  // blocks inside an item: the sampler found it so
   };
   static constexpr unsigned kNotRunning =
-      kPrep | kCpuIntensive | kUnbound | kSleeping | kSampledSleep;
+      kPrep | kCpuIntensive | kUncounted | kSleeping | kSampledSleep;
 
   WorkerPool* pool = nullptr;   // L; a rescuer's: the pool that it serves now
   base::ListNode idle_node;     // L
@@ -126,7 +126,12 @@ class WorkerPool {
   void Reattribute(const PoolAttrs& attrs);
 
   PoolView ViewLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
-    return {!base::ListEmpty(&worklist), nr_running, nr_workers, nr_idle, manager != nullptr};
+    return {.has_work = !base::ListEmpty(&worklist),
+            .nr_running = nr_running,
+            .nr_workers = nr_workers,
+            .nr_idle = nr_idle,
+            .managing = manager != nullptr,
+            .parallel = unbound() && !short_items.yes()};
   }
 
   // Wakes an idle worker if the policy asks for one; true if one is (or was already) on its way.
@@ -189,9 +194,18 @@ class WorkerPool {
   base::Nanos reap_at_ns ABSL_GUARDED_BY(lock) = 0;
   bool watched ABSL_GUARDED_BY(lock) = false;  // work waits and nobody was woken for it
 
+  // Unbound pools: while the items are short one worker runs them, and an idle one, the
+  // standby, looks now and then whether they still move.
+  ShortItems short_items ABSL_GUARDED_BY(lock);
+  Worker* standby ABSL_GUARDED_BY(lock) = nullptr;
+
  private:
   friend class Runtime;
   void WorkerMain(Worker* worker);
+  void RunListLocked(Worker* worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // `worker`, idle and awake, stays idle as (or no longer as) the standby, and looks
+  // again at `*until`; false: it goes to work.
+  bool StandByLocked(Worker* worker, base::Nanos* until) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   bool ManageLocked(Worker* worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   absl::Status CreateWorker();
   void EnterIdleLocked(Worker* worker, AfterUnlock* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
@@ -217,6 +231,8 @@ class WorkerPool {
   std::vector<std::unique_ptr<Worker>> owned_ ABSL_GUARDED_BY(lock);
   std::vector<Worker*> spare_ ABSL_GUARDED_BY(lock);
 
+  uint64_t standby_progress_ ABSL_GUARDED_BY(lock) = 0;  // when it looked last
+  base::Nanos standby_pause_ns_ ABSL_GUARDED_BY(lock) = 0;
   int quiet_ticks_ ABSL_GUARDED_BY(lock) = 0;  // samples in a row that found nothing waiting
   // Stall watchdog: the progress last seen, since when, and when it was reported.
   uint64_t stall_progress_ ABSL_GUARDED_BY(lock) = 0;

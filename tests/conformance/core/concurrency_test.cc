@@ -404,6 +404,31 @@ UWQ_BODY(Concurrency, P8_UnboundStartsAtOnce, .schedules = 2000, .repeat = 10) {
   EXPECT_EQ(inside.load(), 4);
 }
 
+// An unbound pool that has learnt that its items are short leaves them to one worker; if
+// one is long after all, what waits behind it starts within two looks of the standby.
+UWQ_BODY(Concurrency, ShortItemsThenALongOne, .schedules = 3000, .repeat = 10) {
+  Workqueue* const wq = env.Make(Kind::kUnbound);
+  {
+    base::Completion go;
+    Item first([&] { go.Wait(); }), more[5];
+    EXPECT_TRUE(env.Queue(wq, first));
+    for (Item& item : more) EXPECT_TRUE(env.Queue(wq, item));
+    go.Set();
+    core::FlushWorkqueue(wq);
+  }
+  const Nanos start = base::Now();
+  base::Completion release;
+  Item waits([&] { release.Wait(); });  // a foreign blocking call: nobody is told
+  Item releases([&] { release.Set(); });
+  EXPECT_TRUE(env.Queue(wq, waits));
+  EXPECT_TRUE(env.Queue(wq, releases));
+  core::FlushWorkqueue(wq);
+  EXPECT_EQ(waits.runs() + releases.runs(), 2);
+  if (kSim) {
+    EXPECT_LE(base::Now() - start, 200 * base::kMicrosecond);
+  }
+}
+
 // BlockingScope nests, and is free where it does not apply.
 UWQ_BODY(Concurrency, P2_BlockingScopeNests, .schedules = 1000) {
   { core::BlockingScope outside; }
