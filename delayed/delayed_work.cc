@@ -57,7 +57,10 @@ bool Modify(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns, 
       TimerHost::Of(wq)->Rearm(dw, cpu, wq, delay_ns, only_earlier)) {
     return true;
   }
-  if (only_earlier && core::OnList(core::LoadWord(&dw->work))) return true;
+  if (const core::Word word = core::LoadWord(&dw->work);
+      only_earlier && (core::OnList(word) || core::AtDoor(word))) {
+    return true;
+  }
   const bool was_pending = core::GrabPending(&dw->work, /*timer=*/true);
   const int depth = core::DisableDepthOf(core::OwnedWord(&dw->work));
   if (depth > 0) {

@@ -11,6 +11,7 @@
 //   thaw     NodeActive::SetMax / Put                           pool_workqueue.h, A7
 //   park     Parker::Park / Unpark                              base/sync_real.cc
 //   done     Completion::Wait / Set                             base/sync_real.cc, M5
+//   door     QueueAtDoor / UpdateAttendedLocked                 queue.cc, door.cc
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wall"
 #pragma GCC diagnostic ignored "-Wextra"
@@ -40,6 +41,12 @@ enum class Site {
   kBlindSleep,
   kStoredToken,
   kRelaxedSet,
+  // door
+  kRelaxedPush,
+  kRelaxedLook,
+  kRelaxedClear,
+  kRelaxedDoor,
+  kLookBeforePush,
 };
 Site mutant = Site::kNone;
 
@@ -255,6 +262,47 @@ struct DoneTest : rl::test_suite<DoneTest, 2> {
   }
 };
 
+// --- door: no item is left at an unattended door, and none comes in half-written ----------
+
+struct DoorTest : rl::test_suite<DoorTest, 3> {
+  rl::atomic<int> newest;  // 0: nobody; else the item's index + 1
+  rl::atomic<int> attended;
+  rl::var<int> older[2];  // WorkItem::entry: plain
+  bool let_in[2], by_producer[2];
+
+  void before() {
+    newest($) = 0;
+    attended($) = 1;
+    let_in[0] = let_in[1] = by_producer[0] = by_producer[1] = false;
+  }
+  void thread(unsigned index) {
+    if (index == 2) {  // UpdateAttendedLocked() by a worker that rests
+      attended.store(0, Unless(Site::kRelaxedClear, rl::mo_seq_cst), $);
+      int seen = newest.load(Unless(Site::kRelaxedDoor, rl::mo_seq_cst), $);
+      if (seen == 0) return;
+      seen = newest.exchange(0, rl::mo_seq_cst, $);
+      while (seen != 0) {
+        let_in[seen - 1] = true;
+        seen = older[seen - 1]($);
+      }
+      return;
+    }
+    if (mutant == Site::kLookBeforePush) {
+      by_producer[index] = attended.load(rl::mo_seq_cst, $) == 0;
+    }
+    int seen = newest.load(rl::mo_relaxed, $);
+    do {
+      older[index]($) = seen;
+    } while (!newest.compare_exchange_strong(seen, static_cast<int>(index) + 1,
+                                             Unless(Site::kRelaxedPush, rl::mo_seq_cst), $));
+    if (mutant == Site::kLookBeforePush) return;
+    by_producer[index] = attended.load(Unless(Site::kRelaxedLook, rl::mo_seq_cst), $) == 0;
+  }
+  void after() {
+    for (int i = 0; i < 2; ++i) RL_ASSERT(let_in[i] || by_producer[i]);
+  }
+};
+
 // --- The table ---------------------------------------------------------------------------------
 
 // Swallows relacy's reports.  No string stream: relacy replaces operator delete for its
@@ -310,5 +358,11 @@ int main() {
   Check<DoneTest>("done", "sleeps without a CAS", Site::kBlindSleep);
   Check<DoneTest>("done", "Set by load and store", Site::kStoredToken);
   Check<DoneTest>("done", "relaxed Set", Site::kRelaxedSet);
+  Check<DoorTest>("door", "as it is", Site::kNone);
+  Check<DoorTest>("door", "relaxed push", Site::kRelaxedPush);
+  Check<DoorTest>("door", "relaxed look at the attendance", Site::kRelaxedLook);
+  Check<DoorTest>("door", "relaxed end of the attendance", Site::kRelaxedClear);
+  Check<DoorTest>("door", "relaxed look at the door", Site::kRelaxedDoor);
+  Check<DoorTest>("door", "looks before it pushes", Site::kLookBeforePush);
   return failures == 0 ? 0 : 1;
 }

@@ -45,12 +45,32 @@ void SleepOnClaim(WorkItem* work, Word seen) {
   }
 }
 
+// The item is on its way to the door of the pool that `seen` names, or stands there:
+// returns once it has been let in, or has moved on otherwise.  False: no such pool.
+bool WaitAtDoor(WorkItem* work, Word seen) {
+  WorkerPool* const pool = Runtime::PoolById(PoolIdOf(seen));
+  if (pool == nullptr) return false;
+  {
+    PoolLock lock(pool);  // lets it in, unless it has not come yet
+    seen = LoadWord(work);
+    if (!AtDoor(seen) || PoolIdOf(seen) != pool->id) return true;
+    // Nobody is attended as long as we wait: who comes to the door lets itself in.
+    ++pool->claim_waiters;
+    pool->UpdateAttendedLocked();
+    pool->KickLocked(&lock.after);
+  }
+  SleepOnClaim(work, seen);
+  PoolLock lock(pool);
+  --pool->claim_waiters;
+  pool->UpdateAttendedLocked();
+  return true;
+}
+
 // Under its pool's lock: off the list, accounts settled (C6).
 bool StealQueued(WorkItem* work, PoolWorkqueue* pwq) {
   WorkerPool* const pool = pwq->pool.load(std::memory_order_acquire);
   if (pool == nullptr) return false;
-  AfterUnlock after;
-  MutexLock lock(&pool->lock);
+  PoolLock lock(pool);
   const Word word = LoadWord(work);
   // It may have been run, stolen or queued elsewhere; the pwq may be recycled.
   if (!OnList(word) || PwqOf(word) != pwq || pwq->pool.load(std::memory_order_relaxed) != pool) {
@@ -78,8 +98,8 @@ bool StealQueued(WorkItem* work, PoolWorkqueue* pwq) {
   const int last_pool =
       pwq->plugged ? pwq->wq.load(std::memory_order_relaxed)->front_pool.load() : pool->id;
   StealFromList(work, last_pool, pool->off_flags());
-  LeaveLocked(pool, pwq, word, &after);
-  pool->KickLocked(&after);
+  LeaveLocked(pool, pwq, word, &lock.after);
+  pool->KickLocked(&lock.after);
   return true;
 }
 
@@ -97,7 +117,11 @@ void WaitPlaced(WorkItem* work) {
   for (;;) {
     const Word now = LoadWord(work);
     if (OnList(now) || (now & (kPending | kTimer)) != kPending) return;
-    SleepOnClaim(work, now);
+    if (!AtDoor(now)) {
+      SleepOnClaim(work, now);
+    } else if (!WaitAtDoor(work, now)) {
+      return;
+    }
   }
 }
 
@@ -111,6 +135,10 @@ bool GrabPending(WorkItem* work, bool timer) {
     if ((old & kPending) == 0) return false;
     if (OnList(old)) {
       if (StealQueued(work, PwqOf(old))) return true;
+    } else if (AtDoor(old)) {
+      if (WaitAtDoor(work, old) || !AbandonDoor(work, old)) continue;
+      base::ListInit(&work->entry);
+      return true;
     } else if ((old & kTimer) != 0) {
       if (!timer) {
         // D8: the kernel spins here until the timer fires.
@@ -179,7 +207,7 @@ unsigned WorkBusy(WorkItem* work) {
   WorkerPool* const pool = OnList(word) ? PwqOf(word)->pool.load(std::memory_order_acquire)
                                         : Runtime::PoolById(PoolIdOf(word));
   if (pool == nullptr) return result;
-  MutexLock lock(&pool->lock);
+  PoolLock lock(pool);
   if (pool->FindBusyLocked(work, work->func) != nullptr) result |= kBusyRunning;
   return result;
 }

@@ -23,7 +23,7 @@ WorkqueueSnapshot SnapshotOf(Workqueue* wq) {
   s.sysfs = wq->HasFlag(kWqSysfs);
   MutexLock lock(&wq->mutex);
   for (PoolWorkqueue* pwq : wq->pwqs) {
-    MutexLock pool_lock(&pwq->pool.load(std::memory_order_relaxed)->lock);
+    PoolLock pool_lock(pwq->pool.load(std::memory_order_relaxed));
     s.nr_active += pwq->nr_active;
     for (int n : pwq->nr_in_flight) s.nr_in_flight += n;
     for (ListNode* n = pwq->inactive.next; n != &pwq->inactive; n = n->next) ++s.nr_inactive;
@@ -39,7 +39,7 @@ PoolSnapshot SnapshotOf(WorkerPool* pool) {
   s.bh = pool->bh;
   s.cpus = pool->Describe();
   s.nice = pool->unbound() ? pool->attrs.nice : (pool->highpri ? -20 : 0);
-  MutexLock lock(&pool->lock);
+  PoolLock lock(pool);
   s.nr_workers = pool->nr_workers;
   s.nr_idle = pool->nr_idle;
   s.nr_running = pool->nr_running;
@@ -94,7 +94,7 @@ std::string DumpPwq(PoolWorkqueue* pwq, bool all) {
   std::vector<std::string> in_flight, pending, inactive;
   int nr_active, nr_in_flight = 0;
   {
-    MutexLock lock(&pool->lock);
+    PoolLock lock(pool);
     nr_active = pwq->nr_active;
     for (int n : pwq->nr_in_flight) nr_in_flight += n;
     for (Worker* bucket : pool->busy) {

@@ -93,7 +93,7 @@ FlushStart StartFlush(WorkItem* work, WorkFunc func, Barrier* barrier, const Wor
       if (OnList(word)) continue;  // its queue was recycled between the two loads
       return FlushStart::kIdle;    // C9: never queued
     }
-    MutexLock lock(&pool->lock);
+    PoolLock lock(pool);
     const Word now = LoadWord(work);
     PoolWorkqueue* pwq;
     Worker* worker = nullptr;
@@ -170,7 +170,7 @@ bool PrepareFlushLocked(Workqueue* wq, int flush_color, int work_color)
   if (flush_color >= 0) wq->nr_pwqs_to_flush.store(1, std::memory_order_relaxed);
   for (PoolWorkqueue* pwq : wq->pwqs) {
     WorkerPool* const pool = pwq->pool.load(std::memory_order_relaxed);
-    MutexLock lock(&pool->lock);
+    PoolLock lock(pool);
     if (flush_color >= 0 && pwq->nr_in_flight[flush_color] > 0) {
       UWQ_CHECK(pwq->flush_color == -1);
       pwq->flush_color = flush_color;
@@ -272,7 +272,7 @@ bool DrainedLocked(Workqueue* wq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(wq->mutex) {
   const uint64_t chained = wq->nr_chained.load(std::memory_order_acquire);
   for (PoolWorkqueue* pwq : wq->pwqs) {
     WorkerPool* const pool = pwq->pool.load(std::memory_order_relaxed);
-    MutexLock lock(&pool->lock);
+    PoolLock lock(pool);
     // Barriers included: they are neither active nor inactive, but in flight (A1).
     if (!pwq->IdleLocked()) return false;
   }

@@ -11,8 +11,6 @@
 
 namespace uwq::core {
 
-using base::MutexLock;
-
 namespace {
 
 // The gates that a thread holds, innermost first, on its own stack.
@@ -38,7 +36,7 @@ void RunInTurn(WorkItem* work) {
 
 // Takes the queue's one slot as if an item were running.  False: somebody has it.
 bool TryEnter(PoolWorkqueue* pwq, WorkerPool* pool, Workqueue* wq, Word* word) {
-  MutexLock lock(&pool->lock);
+  PoolLock lock(pool);
   if (!pwq->live || pwq->wq.load(std::memory_order_relaxed) != wq ||
       pwq->pool.load(std::memory_order_relaxed) != pool || !base::ListEmpty(&pwq->inactive) ||
       !TryGetActiveLocked(pool, pwq, /*fill=*/false)) {
@@ -94,10 +92,9 @@ absl::Status RunSync(Workqueue* wq, absl::FunctionRef<void()> fn) {
   base::ThreadSlot(base::Slot::kGate) = const_cast<Held*>(&held);
   fn();
   base::ThreadSlot(base::Slot::kGate) = const_cast<Held*>(held.outer);
-  AfterUnlock after;
-  MutexLock lock(&pool->lock);
-  LeaveLocked(pool, pwq, word, &after);
-  pool->KickLocked(&after);
+  PoolLock lock(pool);
+  LeaveLocked(pool, pwq, word, &lock.after);
+  pool->KickLocked(&lock.after);
   return absl::OkStatus();
 }
 

@@ -68,7 +68,7 @@ Nanos WorkerPool::ReapIdle(Nanos now_ns) {
 }
 
 Nanos WorkerPool::SendMaydays(Nanos now_ns) {
-  MutexLock held(&lock);
+  PoolLock held(this);
   if (mayday_at_ns == 0) return kForever;
   if (now_ns < mayday_at_ns) return mayday_at_ns;
   if (NeedToCreateWorker(ViewLocked())) {
@@ -112,14 +112,16 @@ Nanos WorkerPool::Sample(Nanos now_ns) {
   Nanos stalled_for_ns = 0;
   const RuntimeOptions& options = runtime->options();
   {
-    MutexLock held(&lock);
+    PoolLock held(this);
     if (!watched) return kForever;
     if (base::ListEmpty(&worklist)) {
       stall_since_ns_ = 0;
       if (++quiet_ticks_ >= kQuietTicksMax) {
         watched = false;
         quiet_ticks_ = 0;
-        return kForever;
+        UpdateAttendedLocked();
+        KickLocked(&held.after);  // watches again if something came meanwhile
+        return watched ? now_ns + options.sample_interval_ns : kForever;
       }
       return now_ns + options.sample_interval_ns;
     }

@@ -68,7 +68,11 @@ void SetDebugObjects(bool on) { debug_objects.store(on, std::memory_order_relaxe
 void InitWork(WorkItem* work, WorkFunc func, bool on_stack) {
   // The memory may hold anything: believe it is a queued item only if its word
   // names a pool_workqueue of ours that has it on a list.
-  const Word word = LoadWord(work);
+  Word word = LoadWord(work);
+  if (AtDoor(word)) {
+    if (WorkerPool* const pool = Runtime::PoolById(PoolIdOf(word))) PoolLock let_in(pool);
+    word = LoadWord(work);
+  }
   if ((word & (kPending | kOnPwq)) == (kPending | kOnPwq) && Runtime::IsQueued(work, PwqOf(word))) {
     const std::string name = FuncName(work->func);
     (void)CancelWork(work);  // the kernel's fix-up: off the list before its links are lost

@@ -37,6 +37,12 @@ constexpr bool NeedToCreateWorker(const PoolView& p) {
   return NeedMoreWorker(p) && !MayStartWorking(p);
 }
 
+// Items may be left without a word: somebody runs and comes for them, and somebody
+// else (`guarded`) looks after them if that one sleeps or takes long.
+constexpr bool Attended(const PoolView& p, bool guarded) {
+  return guarded && p.nr_running > 0 && !p.parallel;
+}
+
 // More than two idle, and more than a quarter as many idle as busy.
 constexpr int kMaxIdleWorkersRatio = 4;
 constexpr bool TooManyWorkers(const PoolView& p) {

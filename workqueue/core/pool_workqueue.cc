@@ -118,8 +118,7 @@ bool ActivateFirstLocked(WorkerPool* pool, PoolWorkqueue* pwq, bool fill) {
   return true;
 }
 
-void PlaceLocked(WorkerPool* pool, PoolWorkqueue* pwq, WorkItem* work, int req_cpu,
-                 AfterUnlock* after) {
+void PlaceLocked(WorkerPool* pool, PoolWorkqueue* pwq, WorkItem* work, int req_cpu) {
   UWQ_TRACE(queue_work, work, work->func, pwq->wq.load(std::memory_order_relaxed)->name, req_cpu,
             pool->cpu);
   const int color = pwq->work_color;
@@ -129,7 +128,6 @@ void PlaceLocked(WorkerPool* pool, PoolWorkqueue* pwq, WorkItem* work, int req_c
     if (ListEmpty(&pool->worklist)) ++pool->progress;
     UWQ_TRACE(activate_work, work, work->func);
     awaited = LinkLocked(pool, pwq, work, &pool->worklist, color, 0);
-    pool->KickLocked(after);
   } else {
     awaited = LinkLocked(pool, pwq, work, &pwq->inactive, color, kInactive);
   }
@@ -140,7 +138,7 @@ void LeaveLocked(WorkerPool* pool, PoolWorkqueue* pwq, Word word, AfterUnlock* a
   if ((word & kInactive) == 0) {
     --pwq->nr_active;
     if (pwq->node == nullptr) {
-      ActivateFirstLocked(pool, pwq, /*fill=*/false);
+      if (!ListEmpty(&pwq->inactive)) ActivateFirstLocked(pool, pwq, /*fill=*/false);
     } else if (pwq->node->Put()) {
       // Serve the waiter whose turn it is, here if its pool is ours, else once
       // this lock is dropped: two pool locks are never held together.

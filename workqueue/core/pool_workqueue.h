@@ -113,10 +113,10 @@ inline WorkItem* WorkOf(base::ListNode* node) {
 
 // --- Accounting; pool == pwq->pool, its lock held ----------------------------
 
-// Puts a claimed item on the pool's list or on `inactive`, and wakes who must be
-// woken.  `req_cpu` is for the trace only.
-void PlaceLocked(WorkerPool* pool, PoolWorkqueue* pwq, WorkItem* work, int req_cpu,
-                 AfterUnlock* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool->lock);
+// Puts an item that is claimed or at the door on the pool's list or on `inactive`; the
+// caller kicks.  `req_cpu` is for the trace only.
+void PlaceLocked(WorkerPool* pool, PoolWorkqueue* pwq, WorkItem* work, int req_cpu)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool->lock);
 // Takes one slot for `pwq` if its limits allow.  `fill`: it is its turn among waiters.
 bool TryGetActiveLocked(WorkerPool* pool, PoolWorkqueue* pwq, bool fill)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool->lock);

@@ -2,6 +2,7 @@
 //
 // queue.cc -- from "queue this item" to its place on a list (1.6, Q*, N*).
 #include "absl/strings/str_cat.h"
+#include "workqueue/base/trace.h"
 #include "workqueue/core/gate.h"
 #include "workqueue/core/item.h"
 #include "workqueue/core/pool_workqueue.h"
@@ -10,8 +11,6 @@
 #include "workqueue/core/workqueue.h"
 
 namespace uwq::core {
-
-using base::MutexLock;
 
 namespace {
 
@@ -68,14 +67,14 @@ int ChooseCpu(int cpu, Workqueue* wq, WorkItem* work, unsigned flags) {
 bool PlaceWhereItRuns(WorkerPool* last, Workqueue* wq, WorkItem* work, int cpu) {
   const Workqueue* other = nullptr;
   {
-    AfterUnlock after;
-    MutexLock lock(&last->lock);
+    PoolLock lock(last);
     Worker* const worker = last->FindBusyLocked(work, work->func);
     if (worker == nullptr) return false;
     PoolWorkqueue* const pwq = worker->current_pwq;
     other = pwq->wq.load(std::memory_order_relaxed);
     if (other == wq) {
-      PlaceLocked(last, pwq, work, cpu, &after);
+      PlaceLocked(last, pwq, work, cpu);
+      last->KickLocked(&lock.after);
       return true;
     }
   }
@@ -91,6 +90,56 @@ void CountChained(Workqueue* wq, unsigned flags) {
   if (__builtin_expect((flags & (kWqDraining | kWqDestroying)) != 0, 0)) {
     wq->nr_chained.fetch_add(1, std::memory_order_acq_rel);
   }
+}
+
+// The way in that takes no lock (docs/door.md).  False: nothing was done.
+// The CPU chosen is left in `*cpu`.
+// Not inlined: a refused call is shorter without its registers.
+[[gnu::noinline]] bool QueueAtDoor(int* cpu, Workqueue* wq, WorkItem* work) {
+  const Word word = LoadWord(work);
+  // Even, and the same at the end: the slot that was read in between still holds.
+  const uint64_t seq = wq->place_seq.load(std::memory_order_acquire);
+  const unsigned flags = wq->flags.load(std::memory_order_acquire);
+  if ((seq & 1) != 0 || (flags & kOddFlags) != 0) return false;
+  WorkerPool* pool = wq->sole_pool.load(std::memory_order_acquire);
+  if (pool == nullptr || *cpu != kWorkCpuUnbound) {
+    if (base::ActiveTraceSink() != nullptr) return false;  // asks for the CPU as requested
+    if (*cpu == kWorkCpuUnbound) {
+      *cpu = (flags & kWqUnbound) != 0 ? wq->runtime->UnboundCpu() : wq->runtime->LocalCpu();
+    } else if (*cpu < 0 || *cpu >= wq->runtime->topology().nr_cpus()) {
+      return false;
+    }
+    pool = wq->cpu_pwq[*cpu].load(std::memory_order_acquire)->pool.load(std::memory_order_acquire);
+  }
+  if (!pool->door.attended.load(std::memory_order_acquire)) return false;
+  // N2: what may still run in another pool has to look there first.
+  if ((word != pool->idle_word && word != kInitialWord) || work->func == nullptr ||
+      base::ActiveTraceSink() != nullptr) {
+    return false;
+  }
+  if (!ClaimForDoor(work, word, pool->door_word)) return false;
+  if (__builtin_expect(base::Linked(&work->entry), 0)) {
+    if (LeaveDoor(work)) WakeClaimWaiters(work);
+    QueueClaimed(*cpu, wq, work);  // Q10: reports it
+    return true;
+  }
+  base::ListNode* const node = &work->entry;
+  node->prev = reinterpret_cast<base::ListNode*>(wq);
+  base::ListNode* newest = pool->door.newest.load(std::memory_order_relaxed);
+  do {
+    node->next = newest;
+  } while (!pool->door.newest.compare_exchange_weak(newest, node, std::memory_order_seq_cst,
+                                                    std::memory_order_relaxed));
+  // From here on the item is not ours; see UpdateAttendedLocked() for this load.
+  if (__builtin_expect(!pool->door.attended.load(std::memory_order_seq_cst), 0)) {
+    PoolLock lock(pool);
+  }
+  // The queue moved while we came in: the mover did not see this item, so it is for us
+  // to see that it gets to where the queue is now.
+  if (__builtin_expect(wq->place_seq.load(std::memory_order_seq_cst) != seq, 0)) {
+    pool->ForwardStrays();
+  }
+  return true;
 }
 
 }  // namespace
@@ -114,6 +163,7 @@ bool ClaimForQueueing(WorkItem* work) {
 }
 
 bool QueueWorkOn(int cpu, Workqueue* wq, WorkItem* work) {
+  if ((LoadWord(work) & kPending) == 0 && QueueAtDoor(&cpu, wq, work)) return true;
   if (!ClaimForQueueing(work)) return false;
   QueueClaimed(cpu, wq, work);
   return true;
@@ -128,8 +178,11 @@ void QueueClaimed(int req_cpu, Workqueue* wq, WorkItem* work) {
       ReleaseClaimed(work, DisableDepthOf(OwnedWord(work)));  // Q7: dropped, yet "true"
       return;
     }
-    const int cpu = ChooseCpu(req_cpu, wq, work, flags);
-    // O1: an ordered queue has one place, hence one slot: all change places at once.
+    // Where all slots are alike the CPU need not be known.  O1: an ordered queue has one
+    // place, hence one slot: all change places at once.
+    const bool any =
+        req_cpu == kWorkCpuUnbound && wq->sole_pool.load(std::memory_order_acquire) != nullptr;
+    const int cpu = any ? 0 : ChooseCpu(req_cpu, wq, work, flags);
     const int slot = (flags & kWqOrdered) != 0 ? 0 : cpu;
     PoolWorkqueue* const pwq = wq->cpu_pwq[slot].load(std::memory_order_acquire);
     WorkerPool* const pool = pwq->pool.load(std::memory_order_acquire);
@@ -142,15 +195,15 @@ void QueueClaimed(int req_cpu, Workqueue* wq, WorkItem* work) {
         return;
       }
     }
-    AfterUnlock after;
-    MutexLock lock(&pool->lock);
+    PoolLock lock(pool);
     // The attributes may have changed since the slot was read: look again.  The slot,
     // too: `pwq` may be the memory of the next place, which is not the current one yet.
     if (__builtin_expect(pwq->live && pwq->wq.load(std::memory_order_relaxed) == wq &&
                              pwq->pool.load(std::memory_order_relaxed) == pool &&
                              wq->cpu_pwq[slot].load(std::memory_order_relaxed) == pwq,
                          1)) {
-      PlaceLocked(pool, pwq, work, req_cpu, &after);
+      PlaceLocked(pool, pwq, work, req_cpu);
+      pool->KickLocked(&lock.after);
       CountChained(wq, flags);
       return;
     }

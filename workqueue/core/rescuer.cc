@@ -92,6 +92,7 @@ void Rescuer::Rescue(PoolWorkqueue* pwq) {
   WorkerPool* const pool = pwq->pool.load(std::memory_order_acquire);
   AfterUnlock after;
   MutexLock lock(&pool->lock);
+  pool->SpliceLocked();
   worker_.pool = pool;
   worker_.flags = Worker::kPrep | Worker::kUncounted;  // R4: never counted
   int nr = 0;

@@ -464,7 +464,7 @@ bool Runtime::FreezeBusy() {
     if (!wq->HasFlag(kWqFreezable)) continue;
     MutexLock wq_lock(&wq->mutex);
     for (PoolWorkqueue* pwq : wq->pwqs) {
-      MutexLock pool_lock(&pwq->pool.load(std::memory_order_relaxed)->lock);
+      PoolLock pool_lock(pwq->pool.load(std::memory_order_relaxed));
       if (pwq->nr_active > 0) return true;
     }
   }

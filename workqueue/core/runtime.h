@@ -151,6 +151,7 @@ class Runtime {
   base::ListNode all_node;  // the process's list of Runtimes
 
   base::Mutex mutex;
+  base::Mutex forward_mutex;   // WorkerPool::ForwardStrays(); outside pool locks
   base::CondVar readers_left;  // with mutex: a registry call on some queue has ended
   base::List<Workqueue, &Workqueue::all_node> workqueues ABSL_GUARDED_BY(mutex);
 

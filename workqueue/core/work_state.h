@@ -5,8 +5,8 @@
 //   MSB                                                                    LSB
 //    63                                8 7      4    3      2      1        0
 //   [ pool_workqueue pointer >> 8       ][ colour ][LINKED][PWQ=1][INACT][PENDING=1]   on a list
-//    63 54  53     52      51        21 20       5    4      3      2      1        0
-//   [ 0   ][TIMER][WAIT ][ last pool id ][ disable ][ BH  ][ 0   ][PWQ=0][ 0   ][PENDING ]   off
+//    63 55   54    53     52    51        21 20     5   4     3     2     1      0
+//   [ 0   ][DOOR][TIMER][WAIT][ last pool id ][ disable ][BH ][ 0  ][PWQ=0][ 0 ][PENDING ]   off
 //
 // Invariant S1: whoever turned PENDING from 0 to 1 owns the item until it has put
 // it on a list, on a timer, or given PENDING back.  While the item is on a list,
@@ -15,7 +15,7 @@
 // the WAIT bit, so that a canceler asleep on that window is never forgotten.
 //
 // Each legal transition is one function here; each asserts both of its ends.
-// TIMER and WAIT are ours (the kernel spins with interrupts off where we sleep);
+// DOOR, TIMER and WAIT are ours (the kernel spins with interrupts off where we sleep);
 // the rest is laid out as in the kernel (reference/kernel-workqueue.md 1.2).
 #ifndef UWQ_WORKQUEUE_CORE_WORK_STATE_H_
 #define UWQ_WORKQUEUE_CORE_WORK_STATE_H_
@@ -60,6 +60,7 @@ inline constexpr Word kPoolNone = (1ul << kPoolBits) - 1;
 inline constexpr Word kPoolMask = kPoolNone << kPoolShift;
 inline constexpr Word kWait = 1ul << 52;
 inline constexpr Word kTimer = 1ul << 53;
+inline constexpr Word kDoor = 1ul << 54;
 static_assert(kPoolShift + kPoolBits == 52);
 
 // The word of a fresh item: idle, no pool yet, enabled.
@@ -70,6 +71,8 @@ inline base::AtomicRef<Word> WordOf(WorkItem* work) { return base::AtomicRef<Wor
 // --- Reading a word -------------------------------------------------------
 
 inline bool OnList(Word w) { return (w & kOnPwq) != 0; }
+// At the door of the pool that the word names (docs/door.md).
+inline bool AtDoor(Word w) { return (w & (kOnPwq | kDoor)) == kDoor; }
 inline PoolWorkqueue* PwqOf(Word w) { return reinterpret_cast<PoolWorkqueue*>(w & kPwqMask); }
 inline int ColorOf(Word w) { return static_cast<int>((w & kColorMask) >> kColorShift); }
 inline int PoolIdOf(Word w) { return static_cast<int>((w & kPoolMask) >> kPoolShift); }
@@ -93,7 +96,29 @@ inline Word Claim(WorkItem* work) {
   return WordOf(work).fetch_or(kPending, std::memory_order_acq_rel);
 }
 
-// CLAIMED -> ON A LIST, under the pool's lock.  Returns true if a canceler sleeps.
+// IDLE or RUNNING -> AT THE DOOR, claim and destination in one step: only from a word
+// that says "enabled, and of this pool or of none".  On failure use Claim (M3).
+[[nodiscard]] inline bool ClaimForDoor(WorkItem* work, Word seen, Word next) {
+  UWQ_DCHECK((seen & (kPending | kDisableMask)) == 0 && AtDoor(next));
+  return WordOf(work).compare_exchange_strong(seen, next, std::memory_order_acq_rel);
+}
+
+// AT THE DOOR -> CLAIMED: it is not let in.  Returns true if a canceler sleeps.
+[[nodiscard]] inline bool LeaveDoor(WorkItem* work) {
+  const Word old = WordOf(work).fetch_and(~(kDoor | kWait), std::memory_order_acq_rel);
+  UWQ_CHECK(AtDoor(old) && (old & kPending) != 0);
+  return (old & kWait) != 0;
+}
+
+// AT THE DOOR -> CLAIMED by whoever takes the item back from a pool that is no more: the
+// child of a fork has the items of its parent, but nobody who would let them in.
+[[nodiscard]] inline bool AbandonDoor(WorkItem* work, Word seen) {
+  UWQ_DCHECK(AtDoor(seen) && (seen & kPending) != 0);
+  return WordOf(work).compare_exchange_strong(seen, seen & ~(kDoor | kWait),
+                                              std::memory_order_acq_rel);
+}
+
+// CLAIMED or AT THE DOOR -> ON A LIST, under the pool's lock.  Returns true if a canceler sleeps.
 // S2: an exchange, not a store, because the canceler sets WAIT by CAS.
 [[nodiscard]] inline bool EnterList(WorkItem* work, PoolWorkqueue* pwq, int color, Word flags) {
   const Word next = reinterpret_cast<Word>(pwq) | (static_cast<Word>(color) << kColorShift) |
@@ -137,7 +162,7 @@ inline void StealFromList(WorkItem* work, int pool_id, Word off_flags) {
 [[nodiscard]] inline bool ReleaseClaim(WorkItem* work, int disable_depth) {
   Word old = WordOf(work).load(std::memory_order_relaxed);
   for (;;) {
-    UWQ_CHECK((old & (kPending | kOnPwq | kTimer)) == kPending);
+    UWQ_CHECK((old & (kPending | kOnPwq | kTimer | kDoor)) == kPending);
     const Word next = (old & ~(kPending | kWait | kDisableMask)) |
                       (static_cast<Word>(disable_depth) << kDisableShift);
     if (WordOf(work).compare_exchange_strong(old, next, std::memory_order_acq_rel)) {
@@ -151,7 +176,7 @@ inline void StealFromList(WorkItem* work, int pool_id, Word off_flags) {
 [[nodiscard]] inline bool EnterTimer(WorkItem* work) {
   Word old = WordOf(work).load(std::memory_order_relaxed);
   for (;;) {
-    UWQ_CHECK((old & (kPending | kOnPwq | kTimer)) == kPending);
+    UWQ_CHECK((old & (kPending | kOnPwq | kTimer | kDoor)) == kPending);
     const Word next = (old & ~kWait) | kTimer;
     if (WordOf(work).compare_exchange_strong(old, next, std::memory_order_acq_rel)) {
       return (old & kWait) != 0;
@@ -165,7 +190,7 @@ inline void LeaveTimer(WorkItem* work) {
   UWQ_CHECK((old & (kPending | kOnPwq | kTimer)) == (kPending | kTimer));
 }
 
-// CLAIMED, seen as `seen` -> the same with WAIT: the canceler may go to sleep
+// CLAIMED or AT THE DOOR, seen as `seen` -> the same with WAIT: the canceler may go to sleep
 // until the owner's next step.  False: the word has moved on, look again.
 [[nodiscard]] inline bool MarkWait(WorkItem* work, Word seen) {
   UWQ_DCHECK((seen & (kPending | kOnPwq | kTimer)) == kPending);

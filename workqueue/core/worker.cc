@@ -31,6 +31,7 @@ void WorkerPool::WorkerMain(Worker* worker) {
       if ((worker->flags & Worker::kDie) != 0) break;
       // A stray token of an earlier life, before the creator has attached it.
       if ((worker->flags & Worker::kIdle) == 0) continue;
+      SpliceLocked();
       if (StandByLocked(worker, &until)) continue;
       LeaveIdleLocked(worker);
       while (NeedMoreWorker(ViewLocked())) {
@@ -49,12 +50,16 @@ void WorkerPool::WorkerMain(Worker* worker) {
 
 void WorkerPool::RunListLocked(Worker* worker) {
   // The clock is read once per stretch of items, and only where it decides something.
-  constexpr int kStretch = 32, kStretchMin = 4;
+  constexpr int kStretch = 16, kStretchMin = 4;
   base::Nanos since = unbound() ? base::Now() : 0;
   int nr = 0;
   const auto measure = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
     const base::Nanos now = base::Now();
     short_items.Measured((now - since) / nr);
+    UpdateAttendedLocked();
+    // The next kick wakes one, also if the items wait elsewhere: beyond a limit, in a
+    // caller's loop.  With a standby the door is open.
+    want_standby = short_items.yes() && standby == nullptr;
     since = now;
     nr = 0;
   };
@@ -63,8 +68,10 @@ void WorkerPool::RunListLocked(Worker* worker) {
     ++progress;
     if (AssignLocked(work, worker, nullptr)) ProcessScheduledLocked(worker);
     if (++nr >= kStretch && unbound()) measure();
+    if (ListEmpty(&worklist)) SpliceLocked();
   } while (KeepWorking(ViewLocked()));
   if (nr >= kStretchMin && unbound()) measure();
+  want_standby = false;
 }
 
 bool WorkerPool::StandByLocked(Worker* worker, base::Nanos* until) {
@@ -72,6 +79,7 @@ bool WorkerPool::StandByLocked(Worker* worker, base::Nanos* until) {
   constexpr uint64_t kMovesMin = 8;  // items in a pause: fewer are not worth the looking
   if (worker == standby) {
     standby = nullptr;
+    UpdateAttendedLocked();
     if ((worker->flags & Worker::kKicked) != 0 || nr_running == 0) return false;
     if (progress - standby_progress_ < kMovesMin) {
       if (base::ListEmpty(&worklist)) return true;
@@ -81,14 +89,16 @@ bool WorkerPool::StandByLocked(Worker* worker, base::Nanos* until) {
     standby_pause_ns_ = std::min(2 * standby_pause_ns_, kPauseMax);
   } else {
     if (nr_running == 0 || standby != nullptr || NeedMoreWorker(ViewLocked()) || !unbound() ||
-        base::ListEmpty(&worklist)) {
+        (base::ListEmpty(&worklist) && !want_standby)) {
       return false;
     }
     standby_pause_ns_ = kPauseMin;
   }
   standby = worker;
+  want_standby = false;
   standby_progress_ = progress;
   worker->flags &= ~Worker::kKicked;
+  UpdateAttendedLocked();
   *until = base::Now() + standby_pause_ns_;
   return true;
 }
@@ -104,7 +114,8 @@ int WorkerPool::RunPending(int max) {
   base::ThreadSlot(base::Slot::kWorker) = &worker;
   {
     MutexLock held(&lock);
-    while (!ListEmpty(&worklist) && worker.nr_executed < static_cast<uint64_t>(max)) {
+    for (SpliceLocked(); !ListEmpty(&worklist) && worker.nr_executed < static_cast<uint64_t>(max);
+         SpliceLocked()) {
       ++progress;
       if (AssignLocked(WorkOf(worklist.next), &worker, nullptr)) ProcessScheduledLocked(&worker);
     }

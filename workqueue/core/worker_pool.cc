@@ -18,14 +18,20 @@ namespace {
 constexpr int kHighpriNice = -20;
 }
 
-void AfterUnlock::Run() {
+void AfterUnlock::RunSome() {
   if (wake != nullptr) std::exchange(wake, nullptr)->parker.Unpark();
   if (activate != nullptr) std::exchange(activate, nullptr)->ActivatePending();
   if (poke_service != nullptr) std::exchange(poke_service, nullptr)->PokeService();
 }
 
 WorkerPool::WorkerPool(Runtime* runtime, int id, int cpu, bool highpri, bool bh)
-    : runtime(runtime), id(id), cpu(cpu), highpri(highpri), bh(bh) {
+    : runtime(runtime),
+      id(id),
+      cpu(cpu),
+      highpri(highpri),
+      bh(bh),
+      idle_word((static_cast<Word>(id) << kPoolShift) | off_flags()),
+      door_word((static_cast<Word>(id) << kPoolShift) | kDoor | kPending) {
   base::ListInit(&worklist);
 }
 
@@ -64,6 +70,7 @@ void WorkerPool::Stop() {
   mayday_at_ns = reap_at_ns = 0;
   watched = false;
   standby = nullptr;
+  UpdateAttendedLocked();
 }
 
 void WorkerPool::Reattribute(const PoolAttrs& next) { attrs = next; }
@@ -186,7 +193,7 @@ void WorkerPool::LeaveIdleLocked(Worker* worker) {
 }
 
 bool WorkerPool::KickLocked(AfterUnlock* after) {
-  if (base::ListEmpty(&worklist)) return false;
+  if (base::ListEmpty(&worklist) && !want_standby) return false;
   Worker* worker = nullptr;
   if (NeedMoreWorker(ViewLocked())) {
     worker = idle_list.front();
@@ -212,6 +219,7 @@ bool WorkerPool::KickLocked(AfterUnlock* after) {
 void WorkerPool::WatchLocked(AfterUnlock* after) {
   if (watched || runtime->options().manual) return;
   watched = true;
+  UpdateAttendedLocked();
   after->poke_service = runtime;
 }
 
@@ -220,13 +228,14 @@ void WorkerPool::SetFlagsLocked(Worker* worker, unsigned flags) {
     --nr_running;
   }
   worker->flags |= flags;
+  if (nr_running == 0) UpdateAttendedLocked();
 }
 
 void WorkerPool::ClearFlagsLocked(Worker* worker, unsigned flags) {
   const unsigned old = worker->flags;
   worker->flags &= ~flags;
   if ((old & Worker::kNotRunning) != 0 && (worker->flags & Worker::kNotRunning) == 0) {
-    ++nr_running;
+    if (++nr_running == 1) UpdateAttendedLocked();
   }
 }
 

@@ -103,11 +103,24 @@ class AfterUnlock {
   AfterUnlock& operator=(const AfterUnlock&) = delete;
 
   // With no pool lock held; also early, and again.
-  void Run();
+  void Run() {
+    if (wake != nullptr || activate != nullptr || poke_service != nullptr) RunSome();
+  }
 
   Worker* wake = nullptr;           // S12: futex wakes happen outside the lock
   NodeActive* activate = nullptr;   // a queue of another pool waits for the freed slot
   Runtime* poke_service = nullptr;  // the sampler, the mayday timer or the reaper has work
+
+ private:
+  void RunSome();
+};
+
+// A pool's door: items that were left here without its lock (docs/door.md).  A line of
+// its own: all that a producer writes.
+struct alignas(64) Door {
+  base::Atomic<base::ListNode*> newest{nullptr};  // WorkItem::entry; next: older, prev: its queue
+  // Some worker is certain to empty the door before it rests.  Changes under the lock.
+  base::Atomic<bool> attended{false};
 };
 
 class WorkerPool {
@@ -143,6 +156,17 @@ class WorkerPool {
   void SetFlagsLocked(Worker* worker, unsigned flags) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   void ClearFlagsLocked(Worker* worker, unsigned flags) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
 
+  // Places what stands at the door, oldest first.  The caller kicks before it unlocks
+  // (PoolLock does) or is a worker in its loop.
+  void SpliceLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
+    // seq_cst: after `attended` was cleared, see UpdateAttendedLocked().
+    if (door.newest.load(std::memory_order_seq_cst) != nullptr) EmptyDoorLocked();
+  }
+  // After a change of what `attended` depends on; empties the door when it ends.
+  void UpdateAttendedLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // Passes on what stood at the door for a queue that has left this pool.  No lock held.
+  void ForwardStrays();
+
   // Runs one item: its owner's thread, lock held on entry and exit, dropped while
   // the function runs (worker.cc).
   void ProcessOneLocked(Worker* worker, WorkItem* work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
@@ -170,14 +194,19 @@ class WorkerPool {
   const int cpu;
   const bool highpri;
   const bool bh;
+  // The words of an item that last ran here, and of one at the door.
+  const Word idle_word;
+  const Word door_word;
   Word off_flags() const { return bh ? kOffBh : 0; }
+
+  Door door;
 
   // --- Runtime::mutex ---------------------------------------------------------
   PoolAttrs attrs;  // unbound
   int refs = 0;     // unbound: pool_workqueues that use it
 
   // --- L ---------------------------------------------------------------------
-  mutable base::Mutex lock;
+  alignas(64) mutable base::Mutex lock;
   base::ListNode worklist ABSL_GUARDED_BY(lock);  // WorkItem::entry
   int nr_running ABSL_GUARDED_BY(lock) = 0;
   int nr_workers ABSL_GUARDED_BY(lock) = 0;
@@ -198,10 +227,15 @@ class WorkerPool {
   // standby, looks now and then whether they still move.
   ShortItems short_items ABSL_GUARDED_BY(lock);
   Worker* standby ABSL_GUARDED_BY(lock) = nullptr;
+  bool want_standby ABSL_GUARDED_BY(lock) = false;  // in a long stretch of short items
+  int claim_waiters ABSL_GUARDED_BY(lock) = 0;      // sleep for an item on its way to the door
 
  private:
   friend class Runtime;
   void WorkerMain(Worker* worker);
+  void EmptyDoorLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // The live place of `wq` in this pool, or null.
+  PoolWorkqueue* PlaceOfLocked(Workqueue* wq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   void RunListLocked(Worker* worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   // `worker`, idle and awake, stays idle as (or no longer as) the standby, and looks
   // again at `*until`; false: it goes to work.
@@ -231,6 +265,9 @@ class WorkerPool {
   std::vector<std::unique_ptr<Worker>> owned_ ABSL_GUARDED_BY(lock);
   std::vector<Worker*> spare_ ABSL_GUARDED_BY(lock);
 
+  // From the door, but not ours any more: oldest first, linked as at the door.
+  base::ListNode* strays_ ABSL_GUARDED_BY(lock) = nullptr;
+  base::ListNode** strays_end_ ABSL_GUARDED_BY(lock) = &strays_;
   uint64_t standby_progress_ ABSL_GUARDED_BY(lock) = 0;  // when it looked last
   base::Nanos standby_pause_ns_ ABSL_GUARDED_BY(lock) = 0;
   int quiet_ticks_ ABSL_GUARDED_BY(lock) = 0;  // samples in a row that found nothing waiting
@@ -238,6 +275,27 @@ class WorkerPool {
   uint64_t stall_progress_ ABSL_GUARDED_BY(lock) = 0;
   base::Nanos stall_since_ns_ ABSL_GUARDED_BY(lock) = 0;
   base::Nanos stall_reported_ns_ ABSL_GUARDED_BY(lock) = 0;
+};
+
+// The pool's lock as everybody but its workers takes it: who holds it sees every item
+// that was queued before, also those at the door.  Wakes whom it must after unlocking.
+class ABSL_SCOPED_LOCKABLE PoolLock {
+ public:
+  explicit PoolLock(WorkerPool* pool) ABSL_EXCLUSIVE_LOCK_FUNCTION(pool->lock) : pool_(pool) {
+    pool->lock.Lock();
+    if (__builtin_expect(pool->door.newest.load(std::memory_order_seq_cst) != nullptr, 0)) {
+      pool->SpliceLocked();
+      pool->KickLocked(&after);
+    }
+  }
+  ~PoolLock() ABSL_UNLOCK_FUNCTION() { pool_->lock.Unlock(); }
+  PoolLock(const PoolLock&) = delete;
+  PoolLock& operator=(const PoolLock&) = delete;
+
+  AfterUnlock after;
+
+ private:
+  WorkerPool* const pool_;
 };
 
 }  // namespace uwq::core

@@ -192,7 +192,7 @@ absl::Status InstallLocked(Workqueue* wq, const std::vector<NewPwq>& links,
   std::vector<PoolWorkqueue*> old;
   for (PoolWorkqueue* pwq : wq->pwqs) {
     WorkerPool* const pool = pwq->pool.load(std::memory_order_relaxed);
-    MutexLock lock(&pool->lock);
+    PoolLock lock(pool);
     if (pwq->live) old.push_back(pwq);
     // It is not alone any more: what it has active now counts in the node.
     if (wq->unbound() && pwq->node == nullptr) JoinNodeLocked(pool, pwq, NodeActiveOf(wq, pool));
@@ -215,18 +215,30 @@ absl::Status InstallLocked(Workqueue* wq, const std::vector<NewPwq>& links,
     fresh.push_back(pwq);
     if (!plug) wq->front_pool.store(link.pool->id, std::memory_order_relaxed);
   }
-  for (size_t i = 0; i < links.size(); ++i) {
-    for (int cpu = 0; cpu < wq->runtime->topology().nr_cpus(); ++cpu) {
-      if (links[i].cpus.test(cpu)) {
-        wq->cpu_pwq[cpu].store(fresh[i], std::memory_order_release);
+  // The slots that name a place change under its pool's lock, with its door emptied: what
+  // came to the door before is placed there, what comes later is its producer's to pass
+  // on, who sees place_seq changed (queue.cc).
+  const int nr_cpus = wq->runtime->topology().nr_cpus();
+  const auto move_slots = [&](const PoolWorkqueue* from) {
+    for (size_t i = 0; i < links.size(); ++i) {
+      for (int cpu = 0; cpu < nr_cpus; ++cpu) {
+        if (links[i].cpus.test(cpu) &&
+            (from == nullptr || wq->cpu_pwq[cpu].load(std::memory_order_relaxed) == from)) {
+          wq->cpu_pwq[cpu].store(fresh[i], std::memory_order_release);
+        }
       }
     }
-  }
+  };
+  wq->place_seq.fetch_add(1, std::memory_order_seq_cst);
+  wq->sole_pool.store(links.size() == 1 ? links[0].pool : nullptr, std::memory_order_release);
+  if (old.empty()) move_slots(nullptr);
   for (PoolWorkqueue* pwq : old) {
-    MutexLock lock(&pwq->pool.load(std::memory_order_relaxed)->lock);
+    PoolLock lock(pwq->pool.load(std::memory_order_relaxed));
+    move_slots(pwq);
     pwq->live = false;
     if (pwq->IdleLocked()) idle->push_back(pwq);  // else its last item releases it
   }
+  wq->place_seq.fetch_add(1, std::memory_order_seq_cst);
   return absl::OkStatus();
 }
 
@@ -350,8 +362,9 @@ void DestroyWorkqueue(Workqueue* wq) {
   }
   {
     MutexLock lock(&wq->mutex);
+    wq->place_seq.fetch_add(1, std::memory_order_seq_cst);
     for (PoolWorkqueue* pwq : wq->pwqs) {
-      MutexLock pool_lock(&pwq->pool.load(std::memory_order_relaxed)->lock);
+      PoolLock pool_lock(pwq->pool.load(std::memory_order_relaxed));
       pwq->live = false;
       if (pwq->IdleLocked()) {
         idle.push_back(pwq);
@@ -359,6 +372,7 @@ void DestroyWorkqueue(Workqueue* wq) {
         stray = true;  // queued from outside against the rule; its last item releases it
       }
     }
+    wq->place_seq.fetch_add(1, std::memory_order_seq_cst);
   }
   for (PoolWorkqueue* pwq : idle) ReleasePwq(pwq);
   if (!stray) {
@@ -445,6 +459,8 @@ void AdjustMaxActiveLocked(Workqueue* wq) {
   int max_active = wq->saved_max_active;
   int min_active = wq->saved_min_active;
   if (wq->HasFlag(kWqFreezable) && wq->runtime->frozen()) max_active = min_active = 0;  // Z1
+  // What was queued before the call counts under the old limit.
+  for (PoolWorkqueue* pwq : wq->pwqs) PoolLock lock(pwq->pool.load(std::memory_order_relaxed));
   wq->max_active.store(max_active, std::memory_order_seq_cst);
   wq->min_active.store(min_active, std::memory_order_relaxed);
   if (wq->unbound()) SetNodeLimitsLocked(wq, max_active, min_active);
@@ -455,11 +471,10 @@ void AdjustMaxActiveLocked(Workqueue* wq) {
     activated = false;
     for (PoolWorkqueue* pwq : wq->pwqs) {
       WorkerPool* const pool = pwq->pool.load(std::memory_order_relaxed);
-      AfterUnlock after;
-      MutexLock lock(&pool->lock);
+      PoolLock lock(pool);
       if (!ActivateFirstLocked(pool, pwq, /*fill=*/true)) continue;
       activated = true;
-      pool->KickLocked(&after);
+      pool->KickLocked(&lock.after);
     }
   } while (activated);
 }
@@ -492,7 +507,7 @@ void SetMinActive(Workqueue* wq, int min_active) {
 bool WorkqueueCongested(int cpu, Workqueue* wq) {
   if (cpu < 0 || cpu >= wq->runtime->topology().nr_cpus()) cpu = wq->runtime->LocalCpu();
   PoolWorkqueue* const pwq = wq->cpu_pwq[cpu].load(std::memory_order_acquire);
-  MutexLock lock(&pwq->pool.load(std::memory_order_acquire)->lock);
+  PoolLock lock(pwq->pool.load(std::memory_order_acquire));
   return !base::ListEmpty(&pwq->inactive);
 }
 

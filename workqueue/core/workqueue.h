@@ -72,6 +72,8 @@ class Workqueue {
  public:
   // --- Read by every queueing call; written at set-up and tear-down (S8) -----
   base::Atomic<unsigned> flags{0};                          // A
+  base::Atomic<uint64_t> place_seq{0};                      // A: odd while the slots change
+  base::Atomic<WorkerPool*> sole_pool{nullptr};             // A: that of all slots, if one
   Runtime* runtime = nullptr;                               // I
   std::unique_ptr<base::Atomic<PoolWorkqueue*>[]> cpu_pwq;  // A, by CPU
   base::Atomic<PoolWorkqueue*> dfl_pwq{nullptr};  // A: unbound: the fallback; ordered: the one

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// door.cc -- the pool's side of the door: who lets items in, and when (docs/door.md).
+// The producer's side is in queue.cc, the canceler's in cancel.cc.
+#include "workqueue/core/item.h"
+#include "workqueue/core/pool_workqueue.h"
+#include "workqueue/core/runtime.h"
+#include "workqueue/core/workqueue.h"
+
+namespace uwq::core {
+
+using base::ListNode;
+using base::MutexLock;
+
+// Dekker's handshake with a producer, who pushes first and then looks at `attended`:
+// whoever clears it looks at the door once more.  All four are seq_cst, so either the
+// producer sees it cleared and empties the door itself, or its item is seen here.
+void WorkerPool::UpdateAttendedLocked() {
+  const bool now =
+      Attended(ViewLocked(), unbound() ? standby != nullptr : watched) && claim_waiters == 0;
+  if (now == door.attended.load(std::memory_order_relaxed)) return;
+  door.attended.store(now, std::memory_order_seq_cst);
+  if (!now) SpliceLocked();
+}
+
+void WorkerPool::EmptyDoorLocked() {
+  ListNode* node = door.newest.exchange(nullptr, std::memory_order_seq_cst);
+  ListNode* oldest = nullptr;
+  while (node != nullptr) {
+    ListNode* const older = node->next;
+    node->next = oldest;
+    oldest = node;
+    node = older;
+  }
+  Workqueue* wq = nullptr;
+  PoolWorkqueue* pwq = nullptr;
+  while (oldest != nullptr) {
+    node = oldest;
+    oldest = node->next;
+    Workqueue* const its = reinterpret_cast<Workqueue*>(node->prev);
+    if (its != wq) {
+      wq = its;
+      pwq = PlaceOfLocked(wq);
+    }
+    if (__builtin_expect(pwq == nullptr, 0)) {
+      node->next = nullptr;
+      *strays_end_ = node;
+      strays_end_ = &node->next;
+    } else {
+      PlaceLocked(this, pwq, WorkOf(node), kWorkCpuUnbound);
+    }
+  }
+}
+
+// A queue changes its slots under the locks of the pools that they leave, so a place is
+// live exactly while some slot names it.
+PoolWorkqueue* WorkerPool::PlaceOfLocked(Workqueue* wq) {
+  const int nr_cpus = runtime->topology().nr_cpus();
+  for (int i = unbound() ? 0 : cpu; i < nr_cpus; ++i) {
+    PoolWorkqueue* const pwq = wq->cpu_pwq[i].load(std::memory_order_acquire);
+    if (pwq->pool.load(std::memory_order_acquire) != this) continue;
+    return pwq->live && pwq->wq.load(std::memory_order_relaxed) == wq ? pwq : nullptr;
+  }
+  return nullptr;
+}
+
+void WorkerPool::ForwardStrays() {
+  // One producer at a time, and each waits for the one before it: when its call returns
+  // its item is placed, wherever that was done, so what it queues next comes behind (O1).
+  MutexLock forwarding(&runtime->forward_mutex);
+  for (;;) {
+    ListNode* node;
+    {
+      PoolLock held(this);
+      node = strays_;
+      if (node == nullptr) return;
+      strays_ = node->next;
+      if (strays_ == nullptr) strays_end_ = &strays_;
+    }
+    Workqueue* const wq = reinterpret_cast<Workqueue*>(node->prev);
+    base::ListInit(node);
+    WorkItem* const work = WorkOf(node);
+    if (LeaveDoor(work)) WakeClaimWaiters(work);
+    QueueClaimed(kWorkCpuUnbound, wq, work);
+  }
+}
+
+}  // namespace uwq::core
