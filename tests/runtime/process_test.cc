@@ -27,8 +27,9 @@
 namespace uwq::core {
 namespace {
 
-std::unique_ptr<Runtime> MakeRuntime() {
+std::unique_ptr<Runtime> MakeRuntime(base::Nanos idle_spin_ns = 0) {
   RuntimeOptions options;
+  options.idle_spin_ns = idle_spin_ns;
   options.topology = Topology::Emulated(1, 2);
   return *Runtime::Create(std::move(options));
 }
@@ -127,8 +128,8 @@ void Pause(long ms) {
 // With nothing to do nothing wakes up: no tick, no poll.  The service thread looks a few
 // more times after the last waiting item, which may come late on a busy machine: one of
 // the first windows of two seconds must be without a wake-up.
-TEST(Process, IdleWithoutWakeUps) {
-  auto runtime = MakeRuntime();
+void ExpectIdle(base::Nanos idle_spin_ns) {
+  auto runtime = MakeRuntime(idle_spin_ns);
   Busy busy(runtime.get());
   int64_t woken = 0;
   for (int window = 0; window < 8; ++window) {
@@ -139,6 +140,9 @@ TEST(Process, IdleWithoutWakeUps) {
   }
   FAIL() << woken << " wake-ups in two idle seconds";
 }
+TEST(Process, IdleWithoutWakeUps) { ExpectIdle(0); }
+// Workers that stay awake for a while after their work do so once.
+TEST(Process, IdleAfterSpinning) { ExpectIdle(50 * base::kMicrosecond); }
 
 // --- fork -----------------------------------------------------------------------------------
 

@@ -18,7 +18,8 @@
 //                             Set touches the object only up to the store that
 //                             lets Wait return, so the waiter may destroy it at once.
 //   Parker                    a thread's own place to sleep: Park, ParkUntil, Unpark;
-//                             an Unpark before Park is kept (one token).
+//                             an Unpark before Park is kept (one token).  SpinFor
+//                             waits for one awake, so that Unpark need not call the system.
 //   Atomic<T>, AtomicRef<T>   subset of std::atomic / std::atomic_ref
 //   Fence(order)              std::atomic_thread_fence
 //   Thread                    Start (absl::StatusOr), Join, id

@@ -133,6 +133,18 @@ bool Parker::ParkUntil(Nanos deadline_ns) {
   }
 }
 
+bool Parker::SpinFor(Nanos duration_ns) {
+  if (SpinBudget() == 0) return false;  // whoever would unpark us needs this CPU
+  const Nanos end = Now() + duration_ns;
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (state_.load(std::memory_order_relaxed) == kToken) return true;
+      CpuRelax();
+    }
+  } while (Now() < end);
+  return false;
+}
+
 bool Parker::Unpark() {
   const uint32_t old = state_.exchange(kToken, std::memory_order_acq_rel);
   if (old != kSleeping) return false;

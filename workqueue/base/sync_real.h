@@ -142,6 +142,7 @@ class Parker {
   // Owner thread only.
   void Park() { (void)ParkUntil(kForever); }
   bool ParkUntil(Nanos deadline_ns);  // false: deadline passed, no token taken
+  bool SpinFor(Nanos duration_ns);    // true: there is a token, which Park will take
   // Any thread.  Returns true if it had to make a system call.
   bool Unpark();
 

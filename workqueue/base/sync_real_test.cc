@@ -179,6 +179,14 @@ TEST(Parker, TokenIsKeptOnce) {
   EXPECT_FALSE(parker.ParkUntil(0));
 }
 
+TEST(Parker, SpinForSeesTheTokenAndLeavesIt) {
+  Parker parker;
+  EXPECT_FALSE(parker.SpinFor(kMicrosecond));
+  EXPECT_FALSE(parker.Unpark()) << "nobody sleeps";
+  EXPECT_EQ(parker.SpinFor(kSecond), SpinBudget() > 0);
+  EXPECT_TRUE(parker.ParkUntil(0));
+}
+
 TEST(Parker, ParkUntil_NeverReturnsFalseEarly) {
   Parker parker;
   for (int i = 0; i < 20; ++i) {

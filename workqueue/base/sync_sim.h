@@ -273,6 +273,7 @@ class Parker {
   void Park() { (void)ParkUntil(kForever); }
   // A failure if a second thread parks here at the same time.
   bool ParkUntil(Nanos deadline_ns);
+  bool SpinFor(Nanos) { return false; }  // spinning takes no virtual time
   // True if the owner was asleep.
   bool Unpark();
 

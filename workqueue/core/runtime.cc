@@ -89,7 +89,8 @@ absl::StatusOr<std::unique_ptr<Runtime>> Runtime::Create(RuntimeOptions options)
   absl::Status status = options.topology.Validate();
   if (!status.ok()) return status;
   if (options.sample_interval_ns <= 0 || options.mayday_interval_ns <= 0 ||
-      options.create_cooldown_ns <= 0 || options.idle_worker_timeout_ns < 0) {
+      options.create_cooldown_ns <= 0 || options.idle_worker_timeout_ns < 0 ||
+      options.idle_spin_ns < 0) {
     return absl::InvalidArgumentError("Runtime: intervals and time-outs must be positive");
   }
   if ((options.unbound_cpus & ~options.topology.all()).any()) {

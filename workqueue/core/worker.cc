@@ -23,7 +23,7 @@ void WorkerPool::WorkerMain(Worker* worker) {
   base::ThreadSlot(base::Slot::kWorker) = worker;
   base::Nanos until = base::kForever;
   for (;;) {
-    (void)worker->parker.ParkUntil(until);
+    ParkIdle(worker, until);
     until = base::kForever;
     AfterUnlock after;
     {
@@ -46,6 +46,20 @@ void WorkerPool::WorkerMain(Worker* worker) {
     }
   }
   base::ThreadSlot(base::Slot::kWorker) = nullptr;
+}
+
+void WorkerPool::ParkIdle(Worker* worker, base::Nanos until) {
+  const base::Nanos most = runtime->options().idle_spin_ns;
+  if (most == 0 || until != base::kForever) {
+    (void)worker->parker.ParkUntil(until);
+    return;
+  }
+  // Adaptive: a pause that the longest spin would have bridged is worth the next one,
+  // each longer pause halves it.
+  const base::Nanos since = base::Now();
+  (void)worker->parker.SpinFor(worker->spin_ns);
+  worker->parker.Park();
+  worker->spin_ns = base::Now() - since <= most ? most : std::max(worker->spin_ns / 2, most / 16);
 }
 
 void WorkerPool::RunListLocked(Worker* worker) {

@@ -82,6 +82,7 @@ struct Worker {
   Workqueue* rescue_wq = nullptr;  // I: the queue whose rescuer this is
   char desc[kWorkerDescLen] = {};  // S: set_worker_desc(), until the item ends
   int blocking_depth = 0;          // S: nested BlockingScopes
+  base::Nanos spin_ns = 0;         // S: what it spins before it sleeps, now
 
   base::Parker parker;
   base::Thread thread;  // creator, joiner
@@ -233,6 +234,7 @@ class WorkerPool {
  private:
   friend class Runtime;
   void WorkerMain(Worker* worker);
+  void ParkIdle(Worker* worker, base::Nanos until);
   void EmptyDoorLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   // The live place of `wq` in this pool, or null.
   PoolWorkqueue* PlaceOfLocked(Workqueue* wq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
