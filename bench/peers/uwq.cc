@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // uwq.cc -- ourselves: an unbound queue with the default limit, the same with two
-// items at a time, a per-CPU queue; ordered queues.  Timers: uwq_timers.cc.
+// items at a time, a per-CPU queue, the first with the spin option; ordered queues.
+// Timers: uwq_timers.cc.
 #include "bench/harness/main.h"
 #include "workqueue/workqueue.h"
 
@@ -12,13 +13,14 @@ Callback callback;
 struct Item : WorkItem {
   Item() : WorkItem([](uwq_work*) { callback(); }) {}
 };
-template <WorkqueueKind kKind, int kMaxActive>
+template <WorkqueueKind kKind, int kMaxActive, int64_t kSpinNs = 0>
 struct Uwq : PeerDefaults {
   static constexpr bool kStops = true;
   static constexpr size_t kItemBytes = sizeof(uwq_work);
   // Without a limit nothing waits: the pool makes a worker for every blocked one.
   static constexpr bool kBlocks = kMaxActive > 0;
-  explicit Uwq(int) : runtime(*Runtime::Create({})), wq(Make(kKind)) {}
+  static constexpr bool kOneItem = kSpinNs > 0;  // latency is what it is for
+  explicit Uwq(int) : runtime(*Runtime::Create({.idle_spin_ns = kSpinNs})), wq(Make(kKind)) {}
   std::unique_ptr<Workqueue> Make(WorkqueueKind kind) {
     const int max_active = kind == kKind ? kMaxActive : 0;
     return *Workqueue::Create("bench",
@@ -58,4 +60,5 @@ struct Uwq : PeerDefaults {
 
 UWQ_BENCH_PEERS(Peer<uwq::bench::Uwq<uwq::WorkqueueKind::kUnbound, 0>>("uwq"),
                 Peer<uwq::bench::Uwq<uwq::WorkqueueKind::kUnbound, 2>>("uwq-max2"),
-                Peer<uwq::bench::Uwq<uwq::WorkqueueKind::kPerCpu, 0>>("uwq-percpu"))
+                Peer<uwq::bench::Uwq<uwq::WorkqueueKind::kPerCpu, 0>>("uwq-percpu"),
+                Peer<uwq::bench::Uwq<uwq::WorkqueueKind::kUnbound, 0, 200000>>("uwq-spin"))
