@@ -43,6 +43,20 @@ check "versioned symbols" grep -q 'uwq_queue_work@@UWQ_0' <(nm -D "$lib/libuwq.s
 archive_other=$(nm --defined-only "$lib/libuwq.a" 2>/dev/null | awk '$2 ~ /[TDBRV]/ {print $3}' |
   grep -vE '^(uwq_|kup_|kernproxy_|kupdev_|_Z|DW\.ref\.)' | sort -u)
 check "only our names in libuwq.a: $archive_other" test -z "$archive_other"
+# What the installed headers declare, the library has: nothing fails at link time only.
+{
+  for header in workqueue/c/uwq.h delayed/uwq_delayed.h workqueue/linux/uwq_linux.h kup_bridge/kup.h kup_bridge/kupdev.h; do
+    echo "#include \"$header\""
+  done
+  (cd "$prefix/include/uwq/workqueue/linux" && printf '#include <%s>\n' linux/*.h)
+} >"$work/all.h"
+check "headers" gcc -std=gnu11 -fsyntax-only -aux-info "$work/declared" -I"$prefix/include/uwq" \
+  -I"$prefix/include/uwq/workqueue/linux" -xc "$work/all.h"
+grep -oE 'extern .*\b(uwq|kup|kupdev|kernproxy)_\w+ \(' "$work/declared" | grep -oE '\w+ \($' | tr -d ' (' |
+  sort -u >"$work/functions"
+check "functions are declared" test "$(wc -l <"$work/functions")" -gt 150
+absent=$(sort -u <<<"$names" | comm -13 - "$work/functions")
+check "declared and not exported: $absent" test -z "$absent"
 check "nothing of the simulator" test ! -e "$prefix/include/uwq/workqueue/base/sync_sim.h"
 check "header" test -f "$prefix/include/uwq/workqueue/linux/linux/workqueue.h"
 

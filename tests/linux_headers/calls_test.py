@@ -92,6 +92,24 @@ def families(text):
 BY_CALL = ["workqueue.h", "devm-helpers.h", "kthread.h", "timer.h", "hrtimer.h", "interrupt.h", "sched.h", "delay.h", "cleanup.h"]
 
 
+# What drivers of the kernel's own tree call (section 4.1 of the reference), today's spellings and those of 6.1.
+USED_BY_DRIVERS = """
+INIT_WORK queue_work schedule_work cancel_delayed_work_sync cancel_work_sync destroy_workqueue INIT_DELAYED_WORK
+schedule_delayed_work queue_delayed_work flush_work cancel_delayed_work flush_workqueue alloc_workqueue to_delayed_work
+mod_delayed_work alloc_ordered_workqueue flush_delayed_work create_singlethread_workqueue DECLARE_WORK work_pending
+kthread_queue_work from_work disable_work_sync delayed_work_pending devm_delayed_work_autocancel queue_work_on
+disable_delayed_work_sync drain_workqueue kthread_run_worker devm_work_autocancel create_workqueue cancel_work
+INIT_WORK_ONSTACK current_work enable_work work_busy create_freezable_workqueue enable_delayed_work queue_rcu_work
+queue_delayed_work_on devm_alloc_ordered_workqueue disable_delayed_work disable_work work_on_cpu enable_and_queue_work
+mod_delayed_work_on queue_work_node schedule_on_each_cpu execute_in_process_context workqueue_congested
+workqueue_set_max_active workqueue_set_min_active apply_workqueue_attrs flush_rcu_work flush_scheduled_work
+tasklet_schedule system_power_efficient_wq system_dfl_wq system_percpu_wq system_bh_wq system_long_wq
+system_freezable_wq system_highpri_wq system_dfl_long_wq system_wq system_bh_highpri_wq system_unbound_wq
+WQ_MEM_RECLAIM WQ_PERCPU WQ_UNBOUND WQ_HIGHPRI WQ_FREEZABLE WQ_SYSFS WQ_CPU_INTENSIVE WQ_BH WQ_UNBOUND_MAX_ACTIVE
+del_timer del_timer_sync del_singleshot_timer_sync from_timer hrtimer_init kthread_create_worker WORK_CPU_UNBOUND
+""".split()
+
+
 def main():
     document = read(LIST)
     head, rest = document.split(START)
@@ -105,6 +123,9 @@ def main():
     if wanted != document:
         faults.append(f"{LIST} is not what the headers have; run {sys.argv[0]} --update")
     porting, named = read(PORTING), families(read(PORTING))
+    for name in USED_BY_DRIVERS:
+        if f"`{name}`" not in document:
+            faults.append(f"no header has {name}, which drivers use")
     number = 0
     for header in sorted(os.listdir(HEADERS)):
         text = preprocessed(header)

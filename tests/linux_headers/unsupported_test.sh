@@ -36,6 +36,18 @@ done
 refuse module.h module_param_array 'module_param_array(x, int, 0, 0)' 'uwq does not'
 refuse module.h module_param_string 'module_param_string(x, y, 1, 0)' 'uwq does not'
 refuse module.h module_param_cb 'module_param_cb(x, 0, 0, 0)' 'uwq does not'
+# The kernel's warning at compile time: a system queue that the source names.
+for compiler in "gcc -std=gnu11 -O0 -xc" "gcc -std=gnu11 -O2 -xc" "clang -std=gnu11 -O2 -xc" "g++ -std=c++20 -O2 -xc++"; do
+  cases=$((cases + 2))
+  if ! compile "$compiler" workqueue.h 'flush_workqueue(system_long_wq)' | grep -q "warning:.*uwq_flush_system_workqueue"; then
+    echo "FAILED: flushing a system queue makes no warning with $compiler"
+    failures=$((failures + 1))
+  fi
+  if [[ -n $(compile "$compiler" workqueue.h 'struct workqueue_struct *wq = system_long_wq; flush_workqueue(wq)') ]]; then
+    echo "FAILED: flushing another queue makes a warning with $compiler"
+    failures=$((failures + 1))
+  fi
+done
 # Not declared anywhere.
 refuse workqueue.h no_such_kernel_call 'no_such_kernel_call(1)'
 ((cases >= 110)) || { echo "FAILED: only $cases cases"; failures=$((failures + 1)); }

@@ -136,7 +136,11 @@ static void attributes_of_a_percpu_queue(void) {
 
 /* ---- waiting */
 
-static void system_queue_flushed(void) { flush_workqueue(system_long_wq); }
+static void system_queue_flushed(void) {
+  struct workqueue_struct *wq = system_long_wq; /* by that name the compiler warns already */
+
+  flush_workqueue(wq);
+}
 static struct workqueue_struct *reclaim, *plain;
 static void waiting_fn(struct work_struct *work) {
   (void)work;

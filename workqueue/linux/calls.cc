@@ -65,6 +65,8 @@ void uwq_linux_set_worker_desc(const char* fmt, ...) {
   uwq_set_worker_desc(text.c_str());
 }
 
+void uwq_flush_system_workqueue(uwq_workqueue* wq) { uwq_flush_workqueue(wq); }
+
 void uwq_watchdog_touch(int cpu) { core::Runtime::Default()->WatchdogTouch(cpu); }
 
 int uwq_schedule_on_each_cpu(uwq_work_func_t func) {

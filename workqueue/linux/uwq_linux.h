@@ -137,12 +137,24 @@ bool uwq_flush_rcu_work(struct uwq_work* work);
 
 /* --- Workqueue calls that are more than one of workqueue/c/uwq.h ----------------------- */
 #define UWQ_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#ifdef __has_attribute
+#if __has_attribute(warning)
+#define UWQ_WARN_ABOUT(text) __attribute__((warning(text)))
+#endif
+#endif
+#ifndef UWQ_WARN_ABOUT
+#define UWQ_WARN_ABOUT(text)
+#endif
 struct uwq_workqueue* uwq_linux_alloc_workqueue(const char* fmt, unsigned flags, int max_active,
                                                 ...) UWQ_PRINTF(1, 4);
 struct uwq_workqueue* uwq_linux_alloc_ordered_workqueue(const char* fmt, unsigned flags, ...)
     UWQ_PRINTF(1, 3);
 void uwq_linux_set_worker_desc(const char* fmt, ...) UWQ_PRINTF(1, 2);
 void uwq_watchdog_touch(int cpu);
+/* uwq_flush_workqueue(); a caller whose source names a system queue is warned by the
+ * compiler as well. */
+void uwq_flush_system_workqueue(struct uwq_workqueue* wq) /* sleeps */
+    UWQ_WARN_ABOUT("flushing a system-wide workqueue waits for everybody's items; flush your own");
 int uwq_schedule_on_each_cpu(uwq_work_func_t func);          /* sleeps */
 long uwq_work_on_cpu(int cpu, long (*fn)(void*), void* arg); /* sleeps */
 

@@ -92,6 +92,7 @@ static inline int timer_shutdown_sync(struct timer_list *timer) {
 /* Spellings before 6.15. */
 #define del_timer(timer) timer_delete(timer)
 #define del_timer_sync(timer) timer_delete_sync(timer)
+#define del_singleshot_timer_sync(timer) timer_delete_sync(timer)
 #define try_to_del_timer_sync(timer) timer_delete_sync_try(timer)
 
 #endif /* UWQ_WORKQUEUE_LINUX_LINUX_TIMER_H_ */

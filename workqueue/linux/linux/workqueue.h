@@ -346,8 +346,13 @@ static inline bool flush_delayed_work(struct delayed_work *dw) {
 static inline void destroy_workqueue(struct workqueue_struct *wq) {
   uwq_destroy_workqueue(uwq_q(wq));
 }
-static inline void flush_workqueue(struct workqueue_struct *wq) { uwq_flush_workqueue(uwq_q(wq)); }
-#define __flush_workqueue(wq) flush_workqueue(wq)
+static inline void __flush_workqueue(struct workqueue_struct *wq) {
+  uwq_flush_workqueue(uwq_q(wq));
+}
+/* A macro, as in the kernel: it sees whether the source names a system queue. */
+#define flush_workqueue(wq)                                                          \
+  (__builtin_strncmp(#wq, "system_", 7) == 0 ? uwq_flush_system_workqueue(uwq_q(wq)) \
+                                             : __flush_workqueue(wq))
 static inline void drain_workqueue(struct workqueue_struct *wq) { uwq_drain_workqueue(uwq_q(wq)); }
 static inline void __attribute__((deprecated("flush the items, not the system's queue")))
 flush_scheduled_work(void) {
