@@ -29,7 +29,7 @@ suite_conformance() {
     user=$KT_DIR/conformance/userspace.tap
     mkdir -p "$KT_DIR/conformance"
     "$KT_ROOT/tools/setup" --test >&2 || kt_fail "the userspace side has no compiler"
-    "$source/userspace_tap.sh" "$user" "${programs[@]}" >&2 || kt_fail "the programs do not build over uwq"
+    "$source/userspace_tap.sh" "$user" "${programs[@]}" >&2 9>&- || kt_fail "the programs do not build over uwq"
     kt_note "the programs over uwq built and ran in $((SECONDS - started)) s"
   fi
 
