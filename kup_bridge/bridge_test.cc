@@ -246,6 +246,7 @@ TEST_F(BridgeTest, FloodLeavesTheLoopToOthers) {
     EXPECT_GT(bridge_->stats().received, 0u);
   }
   stop = true;
+  bridge_.reset();  // its handler looks at what is on this stack
   kupdev_unload(other);
 }
 
