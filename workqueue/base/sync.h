@@ -26,6 +26,7 @@
 //   ThreadId, SelfId()        cheap, unique among live threads
 //   ProbeThread(id)           scheduler state and CPU time of another thread
 //   Now()                     CLOCK_MONOTONIC in ns, never the wall clock
+//   StaleNow()                the same, at most kStaleness ago: a third of its price
 //   CurrentCpu()              CPU the caller runs on (a hint, as in the kernel)
 //   ThreadSlot(slot)          a void* per thread, initially null
 //   CpuRelax()                one step of a bounded spin

@@ -184,6 +184,8 @@ void SetThreadName(const std::string& name);
 ThreadProbe ProbeThread(ThreadId id);
 
 Nanos Now();
+// In (Now() - kStaleness, Now()], and never goes back within a thread.
+Nanos StaleNow();
 int OnlineCpus();
 inline int CurrentCpu() { return sched_getcpu(); }
 

@@ -331,6 +331,25 @@ TEST(Clock, NeverGoesBackAndIsMonotonicTime) {
   }
 }
 
+// On every CPU: the promise must hold for a thread that is moved between two readings.
+TEST(Clock, StaleNow_NeverAheadNeverTooOldNeverBack) {
+  Nanos last = 0;
+  for (int i = 0; i < 100000; ++i) {
+    if (i % 100 == 0) {
+      cpu_set_t one;
+      CPU_ZERO(&one);
+      CPU_SET(i / 100 % OnlineCpus(), &one);
+      (void)sched_setaffinity(0, sizeof(one), &one);
+    }
+    const Nanos before = Now();
+    const Nanos stale = StaleNow();
+    EXPECT_LE(stale, Now());
+    EXPECT_GT(stale, before - kStaleness);
+    EXPECT_GE(stale, last);
+    last = stale;
+  }
+}
+
 TEST(Cpus, AtLeastOne_SpinningOnlyIfSeveral) {
   EXPECT_GE(OnlineCpus(), 1);
   EXPECT_EQ(SpinBudget() > 0, OnlineCpus() > 1);

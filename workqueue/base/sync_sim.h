@@ -320,6 +320,7 @@ void SetThreadName(const std::string& name);
 ThreadProbe ProbeThread(ThreadId id);
 
 Nanos Now();
+inline Nanos StaleNow() { return Now(); }
 int OnlineCpus();
 inline int CurrentCpu() { return sim::Self()->cpu; }
 

@@ -14,6 +14,7 @@ inline constexpr Nanos kForever = std::numeric_limits<Nanos>::max();
 inline constexpr Nanos kMicrosecond = 1000;
 inline constexpr Nanos kMillisecond = 1000 * kMicrosecond;
 inline constexpr Nanos kSecond = 1000 * kMillisecond;
+inline constexpr Nanos kStaleness = 100 * kMicrosecond;  // of StaleNow()
 
 // Per-thread pointers that the library keeps; see ThreadSlot().
 enum class Slot : int {
