@@ -190,6 +190,13 @@ inline void LeaveTimer(WorkItem* work) {
   UWQ_CHECK((old & (kPending | kOnPwq | kTimer)) == (kPending | kTimer));
 }
 
+// Held by a timer -> IDLE (or still RUNNING), by a canceler who took the timer down
+// and wants no claim; no canceler sleeps on TIMER.  Under the timer's lock.
+inline void CancelTimer(WorkItem* work) {
+  const Word old = WordOf(work).fetch_and(~(kTimer | kPending), std::memory_order_acq_rel);
+  UWQ_CHECK((old & (kPending | kOnPwq | kTimer | kWait)) == (kPending | kTimer));
+}
+
 // CLAIMED or AT THE DOOR, seen as `seen` -> the same with WAIT: the canceler may go to sleep
 // until the owner's next step.  False: the word has moved on, look again.
 [[nodiscard]] inline bool MarkWait(WorkItem* work, Word seen) {
