@@ -3,8 +3,8 @@
  * timer_node.h -- the part of a delayed item that the timer wheel links.
  *
  * C, like base/abi_types.h, so that the C ABI embeds it by value.  All zero is
- * the unarmed state: static initialisers need no call.  Only delayed/timer_wheel.h
- * reads or writes the fields.
+ * the unarmed state: static initialisers need no call.  Only who keeps the timer reads
+ * or writes the fields: delayed/timer_wheel.h, workqueue/kthread/kworker.h.
  */
 #ifndef UWQ_DELAYED_TIMER_NODE_H_
 #define UWQ_DELAYED_TIMER_NODE_H_

@@ -26,7 +26,6 @@ LAYOUT(sizeof(struct work_struct) == 32);
 LAYOUT(sizeof(struct delayed_work) <= 88);
 LAYOUT(sizeof(struct rcu_work) == 56);
 LAYOUT(sizeof(struct execute_work) == 32);
-LAYOUT(sizeof(struct kthread_worker) == 56);
 LAYOUT(sizeof(struct kthread_work) == 40);
 LAYOUT(sizeof(struct list_head) == 16);
 LAYOUT(sizeof(struct rcu_head) == 16);

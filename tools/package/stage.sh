@@ -18,6 +18,8 @@ VERSION=0.1.0
 SONAME=libuwq.so.0
 PUBLIC_HEADERS=(
   workqueue/workqueue.h workqueue/fd_work.h workqueue/c/uwq.h workqueue/event/event_loop.h
+  workqueue/rcu_work.h workqueue/rcu/uwq_rcu.h
+  workqueue/kthread_worker.h workqueue/kthread/uwq_kthread.h
   delayed/delayed_work.h delayed/uwq_delayed.h delayed/runtime_loop.h
   kup_bridge/bridge.h kup_bridge/kup.h kup_bridge/kupdev.h kup_bridge/kup_abi.h
   workqueue/linux/uwq_linux.h

@@ -87,6 +87,8 @@ static bool schedule_until(int64_t deadline) {
 
 void uwq_schedule(void) { schedule_until(UWQ_FOREVER); }
 
+void uwq_schedule_until(int64_t deadline) { schedule_until(deadline); }
+
 long uwq_schedule_timeout(long ticks) {
   int64_t deadline = uwq_ticks_to_deadline(ticks < 0 ? 0 : (unsigned long)ticks);
 

@@ -62,6 +62,13 @@ bool InBhItem() {
   return worker != nullptr && worker->current_work != nullptr && worker->pool->bh;
 }
 
+// Callbacks of call_rcu() must not sleep.
+const bool rcu_marked = [] {
+  uwq_rcu_on_callbacks(
+      [](bool begins) { (void)uwq_context_set(begins ? unsigned{UWQ_CTX_SOFTIRQ} : 0u); });
+  return true;
+}();
+
 core::Runtime* DefaultRuntime() { return core::Runtime::Default(); }
 
 }  // namespace

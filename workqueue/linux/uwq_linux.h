@@ -17,6 +17,7 @@
 
 #include "delayed/uwq_delayed.h"
 #include "workqueue/c/uwq.h"
+#include "workqueue/rcu/uwq_rcu.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -117,23 +118,6 @@ bool uwq_ktimer_cancel_sync(struct uwq_ktimer* timer, bool shutdown);
 /* 1 was pending, 0 was not, -1 its function runs. */
 int uwq_ktimer_try_cancel(struct uwq_ktimer* timer);
 bool uwq_ktimer_running(const struct uwq_ktimer* timer);
-
-/* --- Grace periods ------------------------------------------------------------------------ */
-struct uwq_rcu_head {
-  struct uwq_rcu_head* next;
-  void (*func)(struct uwq_rcu_head* head);
-};
-void uwq_rcu_read_lock(void); /* nests; any thread; free of locks and system calls */
-void uwq_rcu_read_unlock(void);
-bool uwq_rcu_read_lock_held(void);
-void uwq_synchronize_rcu(void); /* sleeps */
-void uwq_call_rcu(struct uwq_rcu_head* head, void (*func)(struct uwq_rcu_head*));
-void uwq_kfree_rcu(struct uwq_rcu_head* head, size_t offset);
-void uwq_rcu_barrier(void); /* sleeps */
-/* queue_rcu_work(): true if this call made `work` pending. */
-bool uwq_queue_rcu_work(struct uwq_workqueue* wq, struct uwq_work* work, struct uwq_rcu_head* rcu,
-                        struct uwq_workqueue** slot);
-bool uwq_flush_rcu_work(struct uwq_work* work);
 
 /* --- Workqueue calls that are more than one of workqueue/c/uwq.h ----------------------- */
 #define UWQ_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))

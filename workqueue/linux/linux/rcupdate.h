@@ -17,10 +17,10 @@
 #define rcu_read_lock_sched() uwq_rcu_read_lock()
 #define rcu_read_unlock_sched() uwq_rcu_read_unlock()
 #define rcu_read_lock_held() uwq_rcu_read_lock_held()
-#define synchronize_rcu() uwq_synchronize_rcu()
-#define synchronize_rcu_expedited() uwq_synchronize_rcu()
-#define synchronize_net() uwq_synchronize_rcu()
-#define rcu_barrier() uwq_rcu_barrier()
+#define synchronize_rcu() (uwq_linux_might_sleep("synchronize_rcu"), uwq_synchronize_rcu())
+#define synchronize_rcu_expedited() synchronize_rcu()
+#define synchronize_net() synchronize_rcu()
+#define rcu_barrier() (uwq_linux_might_sleep("rcu_barrier"), uwq_rcu_barrier())
 /* `func` runs on the library's own thread and must not sleep. */
 static inline void call_rcu(struct rcu_head *head, rcu_callback_t func) {
   uwq_call_rcu((struct uwq_rcu_head *)head, (void (*)(struct uwq_rcu_head *))(void (*)(void))func);

@@ -289,11 +289,10 @@ static inline bool schedule_delayed_work_on(int cpu, struct delayed_work *dw, un
 /* --- RCU work (1.8) -------------------------------------------------------------------------- */
 
 static inline bool queue_rcu_work(struct workqueue_struct *wq, struct rcu_work *rwork) {
-  return uwq_queue_rcu_work(uwq_q(wq), uwq_w(&rwork->work), (struct uwq_rcu_head *)&rwork->rcu,
-                            (struct uwq_workqueue **)&rwork->wq);
+  return uwq_queue_rcu_work(uwq_q(wq), (struct uwq_rcu_work *)rwork);
 }
 static inline bool flush_rcu_work(struct rcu_work *rwork) {
-  return uwq_flush_rcu_work(uwq_w(&rwork->work));
+  return uwq_flush_rcu_work((struct uwq_rcu_work *)rwork);
 }
 
 /* --- Cancel, disable, flush (1.9) ----------------------------------------------------------- */

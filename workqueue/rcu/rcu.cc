@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// rcu.cc -- grace periods for <linux/rcupdate.h> and for rcu_work.
+// rcu.cc -- grace periods, and work that waits for one.
 //
 // Invariant R1: a reader's word is 0 outside and, inside, the number of the grace
 // period that it found on entry.  synchronize_rcu() opens a new period and waits for
@@ -12,6 +12,8 @@
 //
 // Not liburcu: its prebuilt library is invisible to the thread sanitizer, which then
 // reports every free after a grace period as a race (docs/porting_from_linux.md).
+#include "workqueue/rcu/uwq_rcu.h"
+
 #include <stdlib.h>
 
 #include "workqueue/base/check.h"
@@ -20,7 +22,6 @@
 #include "workqueue/core/concurrency.h"
 #include "workqueue/core/item.h"
 #include "workqueue/core/report.h"
-#include "workqueue/linux/uwq_linux.h"
 
 namespace base = uwq::base;
 namespace core = uwq::core;
@@ -100,6 +101,8 @@ void RunCallback(uwq_rcu_head* head) {
   }
 }
 
+base::Atomic<void (*)(bool)> on_callbacks{nullptr};
+
 // Runs callbacks in the order of call_rcu(), a batch for each grace period.
 class CallbackThread {
  public:
@@ -150,13 +153,14 @@ class CallbackThread {
       }
       GracePeriod();
       // Callbacks must not sleep, as in the kernel.
-      const unsigned before = uwq_context_set(UWQ_CTX_SOFTIRQ);
+      const auto mark = on_callbacks.load(std::memory_order_acquire);
+      if (mark != nullptr) mark(true);
       while (batch != nullptr) {
         uwq_rcu_head* const next = batch->next;
         RunCallback(batch);
         batch = next;
       }
-      uwq_context_set(before);
+      if (mark != nullptr) mark(false);
       base::MutexLock lock(&mutex_);
       done_ = upto;
       progress_.NotifyAll();
@@ -173,17 +177,9 @@ class CallbackThread {
   base::Thread thread_;
 };
 
-// struct rcu_work, as <linux/workqueue.h> lays it out.
-struct RcuWork {
-  uwq_work work;
-  uwq_rcu_head rcu;
-  uwq_workqueue* wq;
-};
-static_assert(sizeof(RcuWork) == 56);
-
 void QueueAfterGracePeriod(uwq_rcu_head* head) {
   auto* const rwork =
-      reinterpret_cast<RcuWork*>(reinterpret_cast<char*>(head) - offsetof(RcuWork, rcu));
+      reinterpret_cast<uwq_rcu_work*>(reinterpret_cast<char*>(head) - offsetof(uwq_rcu_work, rcu));
   core::QueueClaimed(core::kWorkCpuUnbound, reinterpret_cast<core::Workqueue*>(rwork->wq),
                      &rwork->work);
 }
@@ -208,7 +204,7 @@ void uwq_rcu_read_unlock(void) {
 bool uwq_rcu_read_lock_held(void) { return Self().depth > 0; }
 
 void uwq_synchronize_rcu(void) {
-  uwq_linux_might_sleep("synchronize_rcu");
+  core::MightSleep("synchronize_rcu");
   if (Self().depth > 0) {
     core::ReportOnce(core::ReportKind::kSelfFlush, reinterpret_cast<void*>(&uwq_synchronize_rcu),
                      "synchronize_rcu() inside rcu_read_lock() would never return");
@@ -230,13 +226,23 @@ void uwq_kfree_rcu(uwq_rcu_head* head, size_t offset) {
 }
 
 void uwq_rcu_barrier(void) {
-  uwq_linux_might_sleep("rcu_barrier");
+  core::MightSleep("rcu_barrier");
   const core::BlockingScope scope;
   CallbackThread::Get().Barrier();
 }
 
-bool uwq_queue_rcu_work(uwq_workqueue* wq, uwq_work* work, uwq_rcu_head* rcu,
-                        uwq_workqueue** slot) {
+void uwq_rcu_on_callbacks(void (*mark)(bool)) {
+  on_callbacks.store(mark, std::memory_order_release);
+}
+
+void uwq_init_rcu_work(uwq_rcu_work* rwork, uwq_work_func_t func) {
+  core::InitWork(&rwork->work, func, false);
+  rwork->rcu = {};
+  rwork->wq = nullptr;
+}
+
+bool uwq_queue_rcu_work(uwq_workqueue* wq, uwq_rcu_work* rwork) {
+  uwq_work* const work = &rwork->work;
   if (!core::ClaimForQueueing(work)) {
     const core::Word word = core::LoadWord(work);
     if (!core::OnList(word) && core::DisableDepthOf(word) > 0) {
@@ -245,18 +251,16 @@ bool uwq_queue_rcu_work(uwq_workqueue* wq, uwq_work* work, uwq_rcu_head* rcu,
     }
     return false;
   }
-  *slot = wq;
-  uwq_call_rcu(rcu, QueueAfterGracePeriod);
+  rwork->wq = wq;
+  uwq_call_rcu(&rwork->rcu, QueueAfterGracePeriod);
   return true;
 }
 
-bool uwq_flush_rcu_work(uwq_work* work) {
-  if (core::WorkPending(work)) {
-    uwq_rcu_barrier();
-    core::FlushWork(work);
-    return true;
-  }
-  return core::FlushWork(work);
+bool uwq_flush_rcu_work(uwq_rcu_work* rwork) {
+  if (!core::WorkPending(&rwork->work)) return core::FlushWork(&rwork->work);
+  uwq_rcu_barrier();
+  core::FlushWork(&rwork->work);
+  return true;
 }
 
 }  // extern "C"

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Goal: what workqueue/rcu_work.h promises (1.8, T136), and real-time kthread workers.
+#include "workqueue/rcu_work.h"
+
+#include <sched.h>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "workqueue/kthread_worker.h"
+
+namespace uwq {
+namespace {
+
+class RcuTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    core::ResetReports();
+    SetReportHandler([this](const Report& report) {
+      base::MutexLock lock(&mutex_);
+      reports_.push_back(report.kind);
+    });
+    wq_ = *Workqueue::Create("rcu");
+  }
+  void TearDown() override {
+    wq_.reset();
+    SetReportHandler(nullptr);
+  }
+  int Reports(ReportKind kind) {
+    base::MutexLock lock(&mutex_);
+    int n = 0;
+    for (ReportKind k : reports_) n += k == kind;
+    return n;
+  }
+  base::Mutex mutex_;
+  std::vector<ReportKind> reports_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<Workqueue> wq_;
+};
+
+// T136, [UWQ-RCU-1], [UWQ-RCU-3], [UWQ-RCU-4]: not before the reader has left.
+TEST_F(RcuTest, T136_WaitsForTheReader) {
+  std::atomic<bool> left{false};
+  std::atomic<int> runs{0};
+  base::Completion inside, leave;
+  std::thread reader([&] {
+    RcuReader outer;
+    { RcuReader nested; }
+    inside.Set();
+    leave.Wait();
+    left = true;
+  });
+  inside.Wait();
+  RcuWork work([&] {
+    EXPECT_TRUE(left);
+    ++runs;
+  });
+  EXPECT_TRUE(work.Queue(*wq_));
+  EXPECT_FALSE(work.Queue(*wq_)) << "pending already";
+  EXPECT_TRUE(work.pending());
+  EXPECT_EQ(runs, 0);
+  leave.Set();
+  EXPECT_TRUE(work.Flush());
+  EXPECT_EQ(runs, 1);
+  EXPECT_FALSE(work.Flush());
+  reader.join();
+}
+
+// [UWQ-RCU-2], under the sanitizers: what a reader can see is never freed.
+TEST_F(RcuTest, ReadersAgainstUpdaters) {
+  struct Node {
+    explicit Node(int n) : a(n), b(~n) {}
+    int a, b;
+  };
+  std::atomic<Node*> published{new Node(0)};
+  std::atomic<bool> stop{false};
+  std::atomic<int> torn{0};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
+      while (!stop) {
+        RcuReader reader;
+        const Node* const node = published.load(std::memory_order_acquire);
+        if (node->a != ~node->b) ++torn;
+      }
+    });
+  }
+  for (int i = 1; i <= 200; ++i) {
+    Node* const old = published.exchange(new Node(i), std::memory_order_acq_rel);
+    if (i % 2 == 0) {
+      SynchronizeRcu();
+      delete old;
+    } else {
+      RcuWork retire([old] { delete old; });
+      EXPECT_TRUE(retire.Queue(*wq_));
+      EXPECT_TRUE(retire.Flush());
+    }
+  }
+  stop = true;
+  for (std::thread& t : readers) t.join();
+  EXPECT_EQ(torn, 0);
+  delete published.load();
+}
+
+// Inside a reader it would wait for itself: reported, returns.
+TEST_F(RcuTest, SynchronizeInsideAReader) {
+  RcuReader reader;
+  SynchronizeRcu();
+  EXPECT_EQ(Reports(ReportKind::kSelfFlush), 1);
+}
+
+// [UWQ-RCU-LIFE-1]: destroyed while it waits for its grace period.
+TEST_F(RcuTest, DestroyedWhilePending) {
+  std::atomic<int> runs{0};
+  {
+    RcuWork work([&] { ++runs; });
+    EXPECT_TRUE(work.Queue(*wq_));
+  }
+  EXPECT_EQ(Reports(ReportKind::kFreedWhileBusy), 1);
+  const int after = runs;
+  wq_->Flush();
+  EXPECT_EQ(runs, after);
+}
+
+// A disabled item is not queued, and that is reported (1.8).
+TEST_F(RcuTest, DisabledIsReported) {
+  uwq_rcu_work work;
+  uwq_init_rcu_work(&work, [](uwq_work*) { ADD_FAILURE(); });
+  EXPECT_FALSE(core::DisableWork(&work.work));
+  EXPECT_FALSE(uwq_queue_rcu_work(reinterpret_cast<uwq_workqueue*>(wq_->raw()), &work));
+  EXPECT_EQ(Reports(ReportKind::kOther), 1);
+  EXPECT_TRUE(core::EnableWork(&work.work));
+}
+
+// [UWQ-KTHREAD-4]: the priority is in force, or there is a message and ordinary work.
+TEST_F(RcuTest, RealTimeWorkerFallsBackWithAMessage) {
+  std::unique_ptr<KthreadWorker> worker = *KthreadWorker::Create("rt", {.rt_priority = 10});
+  int policy = -1;
+  KthreadWork work(*worker, [&] { policy = sched_getscheduler(0); });
+  EXPECT_TRUE(work.Queue());
+  work.Flush();
+  EXPECT_EQ(policy == SCHED_FIFO, worker->realtime());
+  EXPECT_EQ(Reports(ReportKind::kOther), worker->realtime() ? 0 : 1);
+}
+
+}  // namespace
+}  // namespace uwq
