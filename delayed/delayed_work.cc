@@ -17,6 +17,15 @@ using delayed::TimerHost;
 
 core::Workqueue* Wq(uwq_workqueue* wq) { return reinterpret_cast<core::Workqueue*>(wq); }
 
+bool Armed(uwq_delayed_work* dw) {
+  return (core::LoadWord(&dw->work) & (core::kOnPwq | core::kTimer)) == core::kTimer;
+}
+
+// Of an item seen armed, whose queue was thus written before.
+TimerHost* HostOf(uwq_delayed_work* dw) {
+  return TimerHost::Of(Wq(base::AtomicRef<uwq_workqueue*>(dw->wq).load(std::memory_order_acquire)));
+}
+
 Nanos CheckDelay(uwq_delayed_work* dw, Nanos delay_ns) {
   if (delay_ns >= 0) return delay_ns;
   core::ReportOnce(ReportKind::kBadDelay, reinterpret_cast<void*>(dw->work.func),
@@ -53,8 +62,7 @@ void Start(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns) {
 
 bool Modify(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns, bool only_earlier) {
   // The common case, one lock: armed, and stays armed.
-  if (delay_ns > 0 && (core::LoadWord(&dw->work) & (core::kOnPwq | core::kTimer)) == core::kTimer &&
-      TimerHost::Of(wq)->Rearm(dw, cpu, wq, delay_ns, only_earlier)) {
+  if (delay_ns > 0 && Armed(dw) && TimerHost::Of(wq)->Rearm(dw, cpu, wq, delay_ns, only_earlier)) {
     return true;
   }
   if (const core::Word word = core::LoadWord(&dw->work);
@@ -108,6 +116,7 @@ bool uwq_reduce_delayed_work(uwq_workqueue* wq, uwq_delayed_work* dw, int64_t de
 }
 
 bool uwq_cancel_delayed_work(uwq_delayed_work* dw) {
+  if (Armed(dw) && HostOf(dw)->Cancel(dw)) return true;
   return core::CancelFlags(&dw->work, true, false);
 }
 bool uwq_cancel_delayed_work_sync(uwq_delayed_work* dw) {
@@ -125,11 +134,8 @@ bool uwq_enable_delayed_work(uwq_delayed_work* dw) {
 
 bool uwq_flush_delayed_work(uwq_delayed_work* dw) {
   core::WorkItem* const work = &dw->work;
-  for (;;) {
-    const core::Word word = core::LoadWord(work);
-    if (core::OnList(word) || (word & core::kTimer) == 0) break;
-    if (TimerHost::Of(Wq(base::AtomicRef<uwq_workqueue*>(dw->wq).load(std::memory_order_acquire)))
-            ->Steal(dw)) {
+  while (Armed(dw)) {
+    if (HostOf(dw)->Steal(dw)) {
       core::QueueClaimed(dw->cpu, Wq(dw->wq), work);
       break;
     }
@@ -143,10 +149,7 @@ bool uwq_delayed_work_pending(const uwq_delayed_work* dw) {
 }
 
 int64_t uwq_delayed_work_deadline(uwq_delayed_work* dw) {
-  const core::Word word = core::LoadWord(&dw->work);
-  if (core::OnList(word) || (word & core::kTimer) == 0) return 0;
-  uwq_workqueue* const wq = base::AtomicRef<uwq_workqueue*>(dw->wq).load(std::memory_order_acquire);
-  return TimerHost::Of(Wq(wq))->Deadline(dw);
+  return Armed(dw) ? HostOf(dw)->Deadline(dw) : 0;
 }
 
 }  // extern "C"

@@ -11,6 +11,7 @@
 namespace uwq::delayed {
 
 using base::kForever;
+using base::kSecond;
 using base::MutexLock;
 using base::Nanos;
 
@@ -23,9 +24,20 @@ DelayedItem* ItemOf(TimerNode* node) {
 
 core::Workqueue* Wq(const DelayedItem* dw) { return reinterpret_cast<core::Workqueue*>(dw->wq); }
 
+struct Term {
+  Nanos now;  // not after the true time: what the wheel counts from
+  Nanos deadline;
+};
+
+// Reading the clock is most of what arming costs.  A delay of a second and more starts
+// from a reading up to 100 us old and is that much longer, so that it is never early.
 // Saturates: a deadline past the end of time never comes.
-Nanos DeadlineAfter(Nanos now, Nanos delay) {
-  return delay >= kForever - now ? kForever : now + delay;
+// Items with `expires` in ticks are exact always: drivers compare it with jiffies.
+Term TermOf(const DelayedItem* dw, Nanos delay) {
+  const bool exact = delay < kSecond || (dw->flags & UWQ_DELAYED_EXPIRES) != 0;
+  const Nanos now = exact ? base::Now() : base::StaleNow();
+  const Nanos start = exact ? now : now + base::kStaleness;
+  return {now, delay >= kForever - start ? kForever : start + delay};
 }
 
 Nanos SlackOf(const DelayedItem* dw, Nanos delay) {
@@ -80,8 +92,7 @@ absl::StatusOr<std::unique_ptr<core::RuntimeExtension>> TimerHost::Make(core::Ru
 TimerHost::~TimerHost() { loop_.reset(); }
 
 void TimerHost::Arm(DelayedItem* dw, int cpu, core::Workqueue* wq, Nanos delay_ns) {
-  const Nanos now = base::Now();
-  const Nanos deadline = DeadlineAfter(now, delay_ns);
+  const Term term = TermOf(dw, delay_ns);
   base::AtomicRef<uwq_workqueue*>(dw->wq).store(reinterpret_cast<uwq_workqueue*>(wq),
                                                 std::memory_order_release);
   dw->cpu = cpu;
@@ -89,7 +100,7 @@ void TimerHost::Arm(DelayedItem* dw, int cpu, core::Workqueue* wq, Nanos delay_n
   Nanos wake;
   {
     MutexLock lock(&mutex_);
-    earlier = wheel_.Arm(&dw->timer, deadline, now, SlackOf(dw, delay_ns));
+    earlier = wheel_.Arm(&dw->timer, term.deadline, term.now, SlackOf(dw, delay_ns));
     wake = TimerWheel::WakeTime(dw->timer);
     ++wq->armed_timers;
     NoteExpires(dw);
@@ -100,31 +111,43 @@ void TimerHost::Arm(DelayedItem* dw, int cpu, core::Workqueue* wq, Nanos delay_n
   if (earlier) loop_->ArmAt(wake);
 }
 
+bool TimerHost::HoldsLocked(DelayedItem* dw) {
+  const core::Word word = core::LoadWord(&dw->work);
+  return !core::OnList(word) && (word & core::kTimer) != 0 && Of(Wq(dw)) == this;
+}
+
 bool TimerHost::Steal(DelayedItem* dw) {
   TimerWheel::WarmUp(dw->timer);
   MutexLock lock(&mutex_);
-  const core::Word word = core::LoadWord(&dw->work);
-  if (core::OnList(word) || (word & core::kTimer) == 0) return false;
-  if (Of(Wq(dw)) != this) return false;
+  if (!HoldsLocked(dw)) return false;
   UWQ_CHECK(wheel_.Cancel(&dw->timer));
   --Wq(dw)->armed_timers;
   core::LeaveTimer(&dw->work);
   return true;
 }
 
+bool TimerHost::Cancel(DelayedItem* dw) {
+  TimerWheel::WarmUp(dw->timer);
+  MutexLock lock(&mutex_);
+  if (!HoldsLocked(dw)) return false;
+  UWQ_CHECK(wheel_.Cancel(&dw->timer));
+  --Wq(dw)->armed_timers;
+  core::CancelTimer(&dw->work);
+  return true;
+}
+
 bool TimerHost::Rearm(DelayedItem* dw, int cpu, core::Workqueue* wq, Nanos delay_ns,
                       bool only_earlier) {
-  const Nanos now = base::Now();
-  const Nanos deadline = DeadlineAfter(now, delay_ns);
   TimerWheel::WarmUp(dw->timer);
+  const Term term = TermOf(dw, delay_ns);
   Nanos wake;
   {
     MutexLock lock(&mutex_);
-    const core::Word word = core::LoadWord(&dw->work);
-    if (core::OnList(word) || (word & core::kTimer) == 0 || Wq(dw) != wq) return false;
-    if (only_earlier && dw->timer.deadline_ns <= deadline) return true;
+    if (!HoldsLocked(dw) || Wq(dw) != wq) return false;
+    if (only_earlier && dw->timer.deadline_ns <= term.deadline) return true;
     dw->cpu = cpu;
-    const bool earlier = wheel_.Mod(&dw->timer, deadline, now, SlackOf(dw, delay_ns)).earlier;
+    const bool earlier =
+        wheel_.Mod(&dw->timer, term.deadline, term.now, SlackOf(dw, delay_ns)).earlier;
     NoteExpires(dw);
     if (!earlier) return true;
     wake = TimerWheel::WakeTime(dw->timer);
@@ -135,9 +158,7 @@ bool TimerHost::Rearm(DelayedItem* dw, int cpu, core::Workqueue* wq, Nanos delay
 
 Nanos TimerHost::Deadline(DelayedItem* dw) {
   MutexLock lock(&mutex_);
-  const core::Word word = core::LoadWord(&dw->work);
-  if (core::OnList(word) || (word & core::kTimer) == 0 || Of(Wq(dw)) != this) return 0;
-  return dw->timer.deadline_ns;
+  return HoldsLocked(dw) ? dw->timer.deadline_ns : 0;
 }
 
 void TimerHost::OnWake() {

@@ -39,6 +39,9 @@ class TimerHost : public core::RuntimeExtension {
   void Arm(DelayedItem* dw, int cpu, core::Workqueue* wq, base::Nanos delay_ns);
   // Takes an armed item down: true, the caller owns its claim.
   bool Steal(DelayedItem* dw);
+  // Takes an armed item down and ends its claim, in one step: what most cancels are.
+  // False: it is not armed here, nothing was done.
+  bool Cancel(DelayedItem* dw);
   // Moves the deadline of an item armed for `wq`; with `only_earlier`, an earlier
   // one stays.  False: it is not armed here, nothing was done.
   bool Rearm(DelayedItem* dw, int cpu, core::Workqueue* wq, base::Nanos delay_ns,
@@ -51,6 +54,8 @@ class TimerHost : public core::RuntimeExtension {
   RuntimeLoop* loop() { return loop_.get(); }
 
  private:
+  // The item is armed in this wheel.
+  bool HoldsLocked(DelayedItem* dw) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   TimerHost() : wheel_(base::Now()) {}
   void OnWake();
 

@@ -3,7 +3,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "delayed/runtime_loop.h"
+#include "workqueue/core/report.h"
 
 namespace uwq {
 
@@ -21,15 +23,27 @@ struct FdWork::Line {
     const std::shared_ptr<Line> keep = self.lock();
     if (keep == nullptr) return;
     handler(events.exchange(0, std::memory_order_acq_rel));
-    base::MutexLock lock(&mutex);
-    ran = true;
-    RearmLocked();
+    absl::Status status;
+    {
+      base::MutexLock lock(&mutex);
+      ran = true;
+      status = RearmLocked();
+    }
+    Tell(status);
   }
 
-  void RearmLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-    if (closed || masked > 0 || !ran) return;
+  absl::Status RearmLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    if (closed || masked > 0 || !ran) return absl::OkStatus();
     ran = false;
-    (void)watch.Rearm();  // an error: the descriptor was closed, nothing more will come
+    return watch.Rearm();
+  }
+
+  // The descriptor was closed under the line: nothing more will come.
+  void Tell(const absl::Status& status) {
+    if (status.ok()) return;
+    core::ReportOnce(core::ReportKind::kOther, this,
+                     absl::StrCat("FdWork on workqueue ", wq.raw()->name, ": ", status.message(),
+                                  "; destroy the FdWork before closing its descriptor"));
   }
 
   Workqueue& wq;
@@ -82,14 +96,21 @@ void FdWork::Mask() {
 }
 
 void FdWork::Unmask() {
-  base::MutexLock lock(&line_->mutex);
-  UWQ_CHECK(line_->masked > 0);
-  --line_->masked;
-  line_->RearmLocked();
+  absl::Status status;
+  {
+    base::MutexLock lock(&line_->mutex);
+    UWQ_CHECK(line_->masked > 0);
+    --line_->masked;
+    status = line_->RearmLocked();
+  }
+  line_->Tell(status);
 }
 
 SignalWork::SignalWork(Workqueue& wq, std::function<void()> handler)
-    : wq_(wq), work_([fn = std::move(handler)] { fn(); }) {}
+    : wq_(wq), work_([fn = std::make_shared<const std::function<void()>>(std::move(handler))] {
+        const auto keep = fn;  // the handler may destroy this object
+        (*keep)();
+      }) {}
 
 absl::StatusOr<std::unique_ptr<SignalWork>> SignalWork::Watch(Workqueue& wq, int signo,
                                                               std::function<void()> handler) {

@@ -25,9 +25,9 @@ class FdWork {
  public:
   using Handler = std::function<void(uint32_t events)>;  // event::FdEvents
 
-  // Watches `fd` on the loop of the queue's Runtime.  Owns: not `fd`; destroy this
-  // before closing it.  Errors: as event::EventLoop::WatchFd, naming the descriptor.
-  // Sleeps.  [UWQ-FD-1]
+  // Watches `fd`, level or edge (options.edge), on the loop of the queue's Runtime.  Owns: not
+  // `fd`; destroy this before closing it.  Errors: as event::EventLoop::WatchFd, naming the
+  // descriptor. Sleeps.  [UWQ-FD-1]
   static absl::StatusOr<std::unique_ptr<FdWork>> Watch(Workqueue& wq, int fd,
                                                        const event::FdOptions& options,
                                                        Handler handler);

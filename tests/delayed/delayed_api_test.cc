@@ -203,6 +203,44 @@ TEST_F(DelayedApi, ManualRuntimeRunsEverythingHere) {
   EXPECT_FALSE(delayed::RunUntilIdle(Runtime::Default()).ok());
 }
 
+// An armed but far timer costs nothing: while another fires, the loop wakes for that one
+// only.  Also where the nearer one was armed last, and after a cancel.
+TEST_F(DelayedApi, FarTimerCausesNoWakeUps) {
+  RuntimeOptions options;
+  options.manual = true;
+  std::unique_ptr<Runtime> runtime = *Runtime::Create(options);
+  Workqueue::Options on;
+  on.runtime = runtime.get();
+  std::unique_ptr<Workqueue> wq = *Workqueue::Create("far", on);
+  event::EventLoop* const loop = *delayed::LoopOf(runtime.get());
+  DelayedWork far([] { ADD_FAILURE(); }), lazy([] { ADD_FAILURE(); }, /*deferrable=*/true);
+  DelayedWork near([] {});
+  EXPECT_TRUE(far.Queue(*wq, absl::Hours(10)));
+  EXPECT_TRUE(lazy.Queue(*wq, absl::Hours(20)));
+  for (int i = 0; i < 3; ++i) {
+    const uint64_t before = loop->wakeups();
+    EXPECT_TRUE(near.Queue(*wq, absl::Milliseconds(30)));
+    EXPECT_EQ(*delayed::RunOnce(runtime.get(), base::kForever), 1);
+    EXPECT_LE(loop->wakeups() - before, 2u) << "one to sleep and fire, one that finds it idle";
+  }
+  EXPECT_TRUE(far.Cancel());
+  EXPECT_TRUE(lazy.Cancel());
+}
+
+// Delays of a second and more start from a slightly old clock reading: never early.
+TEST_F(DelayedApi, LongDelaysAreNeverShort) {
+  std::vector<std::unique_ptr<DelayedWork>> items;
+  for (int i = 0; i < 1000; ++i) {
+    items.push_back(std::make_unique<DelayedWork>([] {}));
+    const base::Nanos now = base::Now();
+    EXPECT_TRUE(items.back()->Queue(*wq_, absl::Seconds(1 + i)));
+    const base::Nanos deadline = uwq_delayed_work_deadline(items.back()->raw());
+    EXPECT_GE(deadline, now + (1 + i) * base::kSecond);
+    EXPECT_LE(deadline, base::Now() + (1 + i) * base::kSecond + base::kStaleness);
+  }
+  for (auto& item : items) EXPECT_TRUE(item->CancelSync());
+}
+
 // 10^4 cycles of a Runtime with timers leave nothing behind; here the cycle itself.
 TEST_F(DelayedApi, RuntimesComeAndGo) {
   for (int i = 0; i < 50; ++i) {

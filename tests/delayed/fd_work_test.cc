@@ -125,6 +125,107 @@ TEST_F(FdWorkTest, HangUp) {
   close(pair[0]);
 }
 
+// Edge: a run for what became ready, none for what merely still is.
+TEST_F(FdWorkTest, EdgeReportsOnlyNewReadiness) {
+  Semaphore ran;
+  std::atomic<int> runs{0};
+  event::FdOptions edge;
+  edge.edge = true;
+  auto irq = FdWork::Watch(*wq_, fd_, edge, [&](uint32_t events) {
+    EXPECT_TRUE(events & event::kReadable);
+    ++runs;
+    ran.Post();  // without reading: level would come again at once
+  });
+  ASSERT_TRUE(irq.ok());
+  Raise();
+  ran.Wait();
+  wq_->Flush();
+  EXPECT_EQ(runs, 1);
+  Raise();
+  ran.Wait();
+  wq_->Flush();
+  EXPECT_EQ(runs, 2);
+  irq->reset();
+  EXPECT_EQ(Take(), 2u);
+}
+
+// Level: what the handler left is another run.
+TEST_F(FdWorkTest, LevelReportsWhatIsStillReady) {
+  Semaphore ran;
+  std::atomic<int> runs{0};
+  auto irq = FdWork::Watch(*wq_, fd_, {}, [&](uint32_t) {
+    if (++runs == 3) {
+      (void)Take();
+      ran.Post();
+    }
+  });
+  ASSERT_TRUE(irq.ok());
+  Raise();
+  ran.Wait();
+  wq_->Flush();
+  EXPECT_EQ(runs, 3);
+}
+
+// A pipe without a reader: the error is told, apart from "writable".
+TEST_F(FdWorkTest, ErrorIsTold) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+  char full[4096] = {};
+  while (write(ends[1], full, sizeof(full)) > 0) {
+  }
+  Semaphore told;
+  event::FdOptions writable;
+  writable.events = event::kWritable;
+  auto line = FdWork::Watch(*wq_, ends[1], writable, [&](uint32_t events) {
+    if (events & event::kError) told.Post();
+  });
+  ASSERT_TRUE(line.ok());
+  close(ends[0]);
+  told.Wait();
+  line->reset();
+  close(ends[1]);
+}
+
+// Bad input: a descriptor closed under its line is reported, naming it; nothing hangs.
+TEST_F(FdWorkTest, ClosedWhileWatchedIsReported) {
+  core::ResetReports();
+  Semaphore reported;
+  std::string text;
+  const int copy = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+  SetReportHandler([&](const Report& report) {
+    text = report.text;
+    reported.Post();
+  });
+  auto irq = FdWork::Watch(*wq_, copy, {}, [&](uint32_t) { close(copy); });
+  ASSERT_TRUE(irq.ok());
+  reported.Wait();
+  EXPECT_NE(text.find("fd " + std::to_string(copy)), std::string::npos) << text;
+  irq->reset();
+  SetReportHandler(nullptr);
+}
+
+// [UWQ-FD-2]: another thread takes the line down while its handler runs: it waits.
+TEST_F(FdWorkTest, DestroyedElsewhereWhileTheHandlerRuns) {
+  for (int i = 0; i < 20; ++i) {
+    Semaphore entered;
+    std::atomic<bool> ended{false};
+    auto irq = FdWork::Watch(*wq_, fd_, {}, [&](uint32_t) {
+      entered.Post();
+      (void)Take();
+      std::this_thread::yield();
+      ended = true;
+    });
+    ASSERT_TRUE(irq.ok());
+    Raise();
+    entered.Wait();
+    std::thread other([&] {
+      irq->reset();
+      EXPECT_TRUE(ended);
+    });
+    other.join();
+  }
+}
+
 // Bad input: each its own error, naming the descriptor.
 TEST_F(FdWorkTest, BadDescriptors) {
   EXPECT_EQ(FdWork::Watch(*wq_, -1, {}, [](uint32_t) {}).status().code(),
@@ -196,6 +297,20 @@ TEST_F(FdWorkTest, Signals) {
     kill(getpid(), SIGUSR1);
     ran.Wait();
   }
+  // The handler may destroy its own line.
+  std::unique_ptr<SignalWork> own;
+  base::Mutex mutex;
+  {
+    base::MutexLock lock(&mutex);
+    own = *SignalWork::Watch(*wq_, SIGUSR1, [&] {
+      base::MutexLock inner(&mutex);
+      own.reset();
+      ran.Post();
+    });
+    kill(getpid(), SIGUSR1);
+  }
+  ran.Wait();
+  wq_->Flush();
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
 }
 
