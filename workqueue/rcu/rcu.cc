@@ -12,8 +12,6 @@
 //
 // Not liburcu: its prebuilt library is invisible to the thread sanitizer, which then
 // reports every free after a grace period as a race (docs/porting_from_linux.md).
-#include "workqueue/rcu/uwq_rcu.h"
-
 #include <stdlib.h>
 
 #include "workqueue/base/check.h"
@@ -22,6 +20,7 @@
 #include "workqueue/core/concurrency.h"
 #include "workqueue/core/item.h"
 #include "workqueue/core/report.h"
+#include "workqueue/rcu/uwq_rcu.h"
 
 namespace base = uwq::base;
 namespace core = uwq::core;
