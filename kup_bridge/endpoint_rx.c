@@ -190,7 +190,7 @@ int kup_end_try(struct kup_end *end, struct kup_msg *msgs, int n, int kind) {
 /*
  * How long to spin next time.  Spinning pays only if it outlasts the gap between
  * messages, so it grows while sleeps turn out short and ends when one was long
- * (reference/kup.md, "Adaptive spin").
+ * (docs/kup_protocol.md, "Adaptive polling").
  */
 static void adapt_spin(struct kup_end *end, int64_t slept_ns) {
   int64_t max = kup_load(&end->spin_max_ns), spin = kup_load(&end->spin_ns);

@@ -2,7 +2,7 @@
 //
 // kernproxy_test.cc -- KUP's own calls on both sides, in the order in which KUP's
 // test pairs use them, and each of the weaknesses that reading KUP found
-// (reference/kup.md section B, W1..W14) as a test of what happens here.
+// (W1 to W14 below) as a test of what happens here.
 #include <cerrno>
 #include <cstring>
 #include <string>

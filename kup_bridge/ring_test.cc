@@ -232,7 +232,7 @@ TEST(RingEventIndex, BlockedProducerIsNotifiedWhenItFitsAndNotBefore) {
   EXPECT_EQ(kup_tx_arm(&ring.tx, KUP_RING_MIN / 2 - 16), KUP_RING_OK);
 }
 
-/* ---- a hostile peer: checklist of reference/kup.md ------------------------------------ */
+/* ---- a hostile peer: docs/kup_protocol.md, "Hostile peers" --------------------------- */
 
 struct BadHead {
   const char* name;

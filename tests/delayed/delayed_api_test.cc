@@ -166,6 +166,16 @@ TEST_F(DelayedApi, OddDurations) {
   EXPECT_EQ(runs, 1);
 }
 
+// D9: a CPU that does not exist is reported when the item is queued; it runs all the same.
+TEST_F(DelayedApi, OddCpu) {
+  std::atomic<int> runs{0};
+  DelayedWork d([&] { ++runs; });
+  EXPECT_TRUE(d.QueueOn(12345, *wq_, absl::Milliseconds(1)));
+  (void)d.Flush();
+  EXPECT_EQ(runs, 1);
+  EXPECT_EQ(Reports(ReportKind::kBadCpu), 1);
+}
+
 TEST_F(DelayedApi, DisableNests) {
   std::atomic<int> runs{0};
   DelayedWork d([&] { ++runs; });

@@ -16,7 +16,7 @@
 //
 // Each legal transition is one function here; each asserts both of its ends.
 // DOOR, TIMER and WAIT are ours (the kernel spins with interrupts off where we sleep);
-// the rest is laid out as in the kernel (reference/kernel-workqueue.md 1.2).
+// the rest is laid out as in the kernel (docs/state_word.md).
 #ifndef UWQ_WORKQUEUE_CORE_WORK_STATE_H_
 #define UWQ_WORKQUEUE_CORE_WORK_STATE_H_
 

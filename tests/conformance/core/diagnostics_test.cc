@@ -202,7 +202,7 @@ UWQ_BODY(Diagnostics, T149_ReinitWhileQueued, .schedules = 200) {
   EXPECT_FALSE(core::WorkPending(&garbage));
 }
 
-// L9: a zeroed item is not queued, and says so; other calls on it do nothing.
+// L9, F10: a zeroed item is not queued, and says so; other calls on it do nothing.
 UWQ_BODY(Diagnostics, T150_Uninitialised, .schedules = 20) {
   Workqueue* const wq = env.Alloc("percpu", core::kWqPercpu);
   core::WorkItem zero;

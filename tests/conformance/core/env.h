@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// env.h -- the words in which a scenario of reference/kernel-workqueue.md section 5
+// env.h -- the words in which a scenario of docs/scenarios.md
 // is written once and run twice: on real threads, and under the explorer.
 //
 // Invariant: a body waits for events (a Gate, a flush, AwaitTrue) and never for time
