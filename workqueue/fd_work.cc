@@ -108,7 +108,8 @@ void FdWork::Unmask() {
 
 SignalWork::SignalWork(Workqueue& wq, std::function<void()> handler)
     : wq_(wq), work_([fn = std::make_shared<const std::function<void()>>(std::move(handler))] {
-        const auto keep = fn;  // the handler may destroy this object
+        // The handler may destroy this object, and `fn` with it.
+        const auto keep = fn;  // NOLINT(performance-unnecessary-copy-initialization)
         (*keep)();
       }) {}
 

@@ -101,6 +101,7 @@ bool CondVar::WaitUntil(Mutex* mu, Nanos deadline_ns) ABSL_NO_THREAD_SAFETY_ANAL
 
 // The waiter now waits for its mutex: it need not run in between.
 void CondVar::Notify(sim::Fiber* fiber) {
+  UWQ_CHECK(fiber != nullptr);
   Mutex* mu = fiber->reacquire;
   waiters_.Remove(fiber);
   mu->waiters_.PushBack(fiber);
@@ -118,6 +119,7 @@ void CondVar::NotifyOne() {
   for (sim::Fiber* f = waiters_.head; f != nullptr; f = f->queue_next) ++count;
   sim::Fiber* chosen = waiters_.head;
   for (int skip = count > 1 ? sim::Choose(count) : 0; skip > 0; --skip) {
+    UWQ_CHECK(chosen != nullptr);
     chosen = chosen->queue_next;
   }
   Notify(chosen);

@@ -66,7 +66,7 @@ using Pair = std::pair<Call, Call>;
 class DelayedRaces : public testing::TestWithParam<Pair> {};
 
 TEST_P(DelayedRaces, WithExpiry) {
-  const auto [first, second] = GetParam();
+  const Call first = GetParam().first, second = GetParam().second;
   const auto has = [&](Call call) { return first == call || second == call; };
   // A call that starts a worker multiplies the schedules by a hundred: exhaustive where it
   // meets a mod or a cancel, at random beside the others.
