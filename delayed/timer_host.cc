@@ -29,6 +29,12 @@ struct Term {
   Nanos deadline;
 };
 
+#if defined(UWQ_SIM)
+constexpr Nanos kStaleness = 0;  // the simulator's readings are fresh, its times exact
+#else
+constexpr Nanos kStaleness = base::kStaleness;
+#endif
+
 // Reading the clock is most of what arming costs.  A delay of a second and more starts
 // from a reading up to 100 us old and is that much longer, so that it is never early.
 // Saturates: a deadline past the end of time never comes.
@@ -36,7 +42,7 @@ struct Term {
 Term TermOf(const DelayedItem* dw, Nanos delay) {
   const bool exact = delay < kSecond || (dw->flags & UWQ_DELAYED_EXPIRES) != 0;
   const Nanos now = exact ? base::Now() : base::StaleNow();
-  const Nanos start = exact ? now : now + base::kStaleness;
+  const Nanos start = exact ? now : now + kStaleness;
   return {now, delay >= kForever - start ? kForever : start + delay};
 }
 
