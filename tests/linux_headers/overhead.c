@@ -40,10 +40,9 @@ PAIR(bool, disable_sync, (struct work_struct * w), disable_work_sync(w), uwq_dis
 PAIR(void, init, (struct work_struct * w, work_func_t f), INIT_WORK(w, f),
      uwq_init_work(W, (uwq_work_func_t)(void (*)(void))f))
 PAIR(bool, queue_rcu, (struct workqueue_struct * q, struct rcu_work *r), queue_rcu_work(q, r),
-     uwq_queue_rcu_work(Q, (struct uwq_work *)&r->work, (struct uwq_rcu_head *)&r->rcu,
-                        (struct uwq_workqueue **)&r->wq))
+     uwq_queue_rcu_work(Q, (struct uwq_rcu_work *)r))
 PAIR(bool, flush_rcu, (struct rcu_work * r), flush_rcu_work(r),
-     uwq_flush_rcu_work((struct uwq_work *)&r->work))
+     uwq_flush_rcu_work((struct uwq_rcu_work *)r))
 
 /* Delays: a constant is converted by the compiler; a variable one in place, like any unit. */
 PAIR(bool, queue_delayed, (struct workqueue_struct * q, struct delayed_work *d),
