@@ -67,7 +67,7 @@ static inline unsigned int cpumask_weight(const struct cpumask *mask) {
   return weight;
 }
 static inline unsigned int cpumask_next(int cpu, const struct cpumask *mask) {
-  unsigned long next = find_next_bit(mask->bits, nr_cpu_ids, (unsigned long)(cpu + 1));
+  unsigned long next = find_next_bit(mask->bits, nr_cpu_ids, (unsigned long)cpu + 1);
   return (unsigned int)next;
 }
 #define cpumask_first(mask) cpumask_next(-1, mask)
