@@ -153,6 +153,31 @@ UWQ_BODY(FaultsRescuer, T126_OnlyItsOwn, .schedules = 1500, .repeat = 2, .tune =
   EXPECT_GE(StatOf(env, a, PwqStat::kRescued) + StatOf(env, b, PwqStat::kRescued), 40);
 }
 
+// W6: the dump marks the place whose rescuer is called, and the rescuer at work.
+UWQ_BODY(FaultsRescuer, T126_SeenInTheDump, .schedules = 300, .repeat = 1, .tune = &ShortPause) {
+  Workqueue* const wq = env.Alloc("reclaim", core::kWqPercpu | core::kWqMemReclaim);
+  Fault fault("thread_create");
+  Gate gate;
+  std::vector<std::unique_ptr<Item>> items;
+  const auto queue = [&] {
+    items.push_back(std::make_unique<Item>([&] { gate.Pass(); }));
+    EXPECT_TRUE(QueueWorkOn(0, wq, *items.back()));
+  };
+  const auto await = [&](const char* what) {
+    AwaitTrue([&] {
+      return core::DumpText(env.runtime(), /*all=*/false).find(what) != std::string::npos;
+    });
+  };
+  // The workers and then the rescuer stand at the gate; what comes now waits for a thread.
+  for (int i = 0; i < 4; ++i) queue();
+  await("(RESCUER):");
+  queue();
+  await(" MAYDAY\n");
+  gate.Open();
+  FlushWorkqueue(wq);
+  for (auto& item : items) EXPECT_EQ(item->runs(), 1);
+}
+
 // R6, N1: what the rescuer runs keeps every promise: requeueing, flushing, cancelling.
 UWQ_BODY(FaultsRescuer, R6_AllCallsWork, .schedules = 5000, .repeat = 1, .tune = &ShortPause) {
   Workqueue* const wq = env.Alloc("reclaim", core::kWqUnbound | core::kWqMemReclaim, 2);

@@ -101,7 +101,7 @@ struct uwq_workqueue* uwq_alloc_workqueue(struct uwq_runtime* rt, const char* na
                                           int max_active);
 struct uwq_workqueue* uwq_alloc_ordered_workqueue(struct uwq_runtime* rt, const char* name,
                                                   unsigned flags);
-/* Drains and frees; a second call is reported and does nothing.  Not from an item of
+/* Drains and frees; a second call, or NULL, is reported and does nothing.  Not from an item of
  * the queue (reported, nothing done).  [UWQ-C-8] */
 void uwq_destroy_workqueue(struct uwq_workqueue* wq); /* sleeps */
 void uwq_flush_workqueue(struct uwq_workqueue* wq);   /* sleeps */

@@ -168,9 +168,17 @@ bool CancelFlags(WorkItem* work, bool timer, bool disable) {
   return was_pending;
 }
 
+// C10: whether or not there is something to wait for.  BH items are waited for without
+// sleeping in the kernel, so they may be cancelled from each other.
+static void CancelMightSleep(WorkItem* work) {
+  const WorkerPool* const last = Runtime::PoolById(PoolIdOf(LoadWord(work)));
+  if (last == nullptr || !last->bh) MightSleep("cancel_work_sync");
+}
+
 bool CancelSyncFlags(WorkItem* work, bool timer, bool disable) {
   // C3, C4, C7: the gate is one more level of disable, which nests.
   const bool was_pending = CancelFlags(work, timer, /*disable=*/true);
+  if (CurrentWorker() != nullptr) CancelMightSleep(work);
   (void)FlushWorkFrom(work, /*from_cancel=*/true);
   if (!disable) (void)EnableWork(work, timer);
   return was_pending;

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "workqueue/core/item.h"
 #include "workqueue/core/pool_workqueue.h"
 #include "workqueue/core/report.h"
 #include "workqueue/core/rescuer.h"
@@ -43,6 +44,8 @@ PoolSnapshot SnapshotOf(WorkerPool* pool) {
   s.nr_workers = pool->nr_workers;
   s.nr_idle = pool->nr_idle;
   s.nr_running = pool->nr_running;
+  if (pool->manager != nullptr) s.manager = pool->manager->tid.load(std::memory_order_relaxed);
+  s.hung_ns = pool->HungForLocked(base::Now());
   for (ListNode* n = pool->worklist.next; n != &pool->worklist; n = n->next) ++s.nr_waiting;
   const auto add = [&s](const Worker* w) {
     WorkerSnapshot ws;
@@ -67,14 +70,21 @@ PoolSnapshot SnapshotOf(WorkerPool* pool) {
   return s;
 }
 
-// "fn", then "3*fn" for a run of equal ones, as the kernel prints pending items.
+std::string BarrierName(base::ThreadId waiter) { return absl::StrCat("BAR(", waiter, ")"); }
+
+// "fn", "3*fn" for a run of equal ones, "BAR(7)" for the flush that thread 7 waits for.
 class FuncRun {
  public:
   explicit FuncRun(std::vector<std::string>* out) : out_(out) {}
   ~FuncRun() { Flush(); }
-  void Add(WorkFunc func) {
-    if (count_ > 0 && func != func_) Flush();
-    func_ = func;
+  void Add(const WorkItem* work) {
+    const base::ThreadId waiter = BarrierWaiter(work);
+    if (count_ > 0 && (waiter != 0 || work->func != func_)) Flush();
+    if (waiter != 0) {
+      out_->push_back(BarrierName(waiter));
+      return;
+    }
+    func_ = work->func;
     ++count_;
   }
 
@@ -92,30 +102,37 @@ class FuncRun {
 std::string DumpPwq(PoolWorkqueue* pwq, bool all) {
   WorkerPool* const pool = pwq->pool.load(std::memory_order_relaxed);
   std::vector<std::string> in_flight, pending, inactive;
-  int nr_active, nr_in_flight = 0;
+  int nr_active, refcnt, nr_in_flight = 0;
   {
     PoolLock lock(pool);
     nr_active = pwq->nr_active;
     for (int n : pwq->nr_in_flight) nr_in_flight += n;
+    // As the kernel counts: one for being in use, one for each item in flight.
+    refcnt = nr_in_flight + (pwq->live ? 1 : 0);
     for (Worker* bucket : pool->busy) {
       for (Worker* w = bucket; w != nullptr; w = w->busy_next) {
         if (w->current_pwq != pwq) continue;
         in_flight.push_back(absl::StrCat(w->tid.load(std::memory_order_relaxed),
                                          w->rescue_wq != nullptr ? "(RESCUER)" : "", ":",
                                          FuncName(w->current_func)));
+        for (ListNode* n = w->scheduled.next; n != &w->scheduled; n = n->next) {
+          const base::ThreadId waiter = BarrierWaiter(WorkOf(n));
+          if (waiter != 0) absl::StrAppend(&in_flight.back(), " ", BarrierName(waiter));
+        }
       }
     }
     FuncRun waiting(&pending), throttled(&inactive);
     for (ListNode* n = pool->worklist.next; n != &pool->worklist; n = n->next) {
-      if (PwqOf(LoadWord(WorkOf(n))) == pwq) waiting.Add(WorkOf(n)->func);
+      if (PwqOf(LoadWord(WorkOf(n))) == pwq) waiting.Add(WorkOf(n));
     }
     for (ListNode* n = pwq->inactive.next; n != &pwq->inactive; n = n->next) {
-      throttled.Add(WorkOf(n)->func);
+      throttled.Add(WorkOf(n));
     }
   }
   if (!all && nr_in_flight == 0) return "";
+  const bool mayday = pwq->mayday_sent.load(std::memory_order_relaxed);
   std::string out = absl::StrCat("  pwq ", pool->id, ": ", pool->Describe(), " active=", nr_active,
-                                 " in_flight=", nr_in_flight, "\n");
+                                 " refcnt=", refcnt, mayday ? " MAYDAY" : "", "\n");
   const auto line = [&out](const char* what, const std::vector<std::string>& items) {
     if (!items.empty()) absl::StrAppend(&out, "    ", what, ": ", absl::StrJoin(items, ", "), "\n");
   };
@@ -153,9 +170,14 @@ std::string DumpText(Runtime* runtime, bool all) {
   runtime->ForEachPool([&](WorkerPool* pool) {
     const PoolSnapshot s = SnapshotOf(pool);
     if (!all && s.nr_idle == s.nr_workers && s.nr_waiting == 0) return;
-    absl::StrAppend(&out, "pool ", s.id, ": ", s.cpus, " workers=", s.nr_workers, " idle:");
+    absl::StrAppend(&out, "pool ", s.id, ": ", s.cpus, " hung=", s.hung_ns / base::kSecond,
+                    "s workers=", s.nr_workers);
+    if (s.manager != 0) absl::StrAppend(&out, " manager: ", s.manager);
+    const char* before = " idle: ";
     for (const WorkerSnapshot& w : s.workers) {
-      if (w.idle) absl::StrAppend(&out, " ", w.tid);
+      if (!w.idle) continue;
+      absl::StrAppend(&out, before, w.tid);
+      before = " ";
     }
     out += "\n";
   });

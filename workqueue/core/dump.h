@@ -27,6 +27,8 @@ struct PoolSnapshot {
   bool bh = false;
   std::string cpus;
   int nr_workers = 0, nr_idle = 0, nr_running = 0, nr_waiting = 0;
+  base::ThreadId manager = 0;  // the worker that makes more of them
+  base::Nanos hung_ns = 0;     // the list stands still, as far as the watchdog has seen
   std::vector<WorkerSnapshot> workers;
 };
 

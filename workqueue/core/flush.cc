@@ -25,6 +25,7 @@ namespace {
 struct Barrier {
   WorkItem work;
   base::Completion done;
+  base::ThreadId waiter = base::SelfId();
 };
 static_assert(offsetof(Barrier, work) == 0);
 
@@ -54,6 +55,14 @@ void InsertBarrierLocked(WorkerPool* pool, PoolWorkqueue* pwq, Barrier* barrier,
   }
   (void)LinkLocked(pool, pwq, &barrier->work, before, color, flags);
 }
+
+}  // namespace
+
+base::ThreadId BarrierWaiter(const WorkItem* work) {
+  return work->func == BarrierFunc ? reinterpret_cast<const Barrier*>(work)->waiter : 0;
+}
+
+namespace {
 
 // F11: would this wait never end?  `pwq` is the target's.
 bool OrderedSelfWait(const PoolWorkqueue* pwq, const Worker* worker) {

@@ -57,6 +57,8 @@ void SetTimerSteal(TimerStealFn steal);
 // --- Looking ---
 inline bool WorkPending(WorkItem* work) { return (LoadWord(work) & kPending) != 0; }
 unsigned WorkBusy(WorkItem* work);
+// The thread that waits for it if it is a flush barrier, else 0.  Under its pool's lock.
+base::ThreadId BarrierWaiter(const WorkItem* work);
 WorkItem* CurrentWork();
 bool CurrentIsRescuer();
 bool CurrentIsMemReclaim();

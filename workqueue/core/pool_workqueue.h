@@ -89,13 +89,13 @@ struct alignas(1 << kPwqShift) PoolWorkqueue {
   bool live = false;                 // L: false once replaced; released when idle
   bool plugged = false;              // L: ordered queue: waits for its predecessors (O1)
   int nr_in_flight[kNrColors] = {};  // L
-  base::ListNode inactive = {&inactive, &inactive};       // L: WorkItem::entry, FIFO (O3)
-  base::ListNode pending_node;                            // NodeActive::lock_
-  bool waiting = false;                                   // L: in the node's line
-  base::ListNode mayday_node;                             // wq->mayday_lock
-  bool mayday_sent = false;                               // wq->mayday_lock
-  base::ListNode wq_node;                                 // M: wq->pwqs, newest first
-  PoolWorkqueue* next_release = nullptr;                  // service thread's list, slab's free list
+  base::ListNode inactive = {&inactive, &inactive};  // L: WorkItem::entry, FIFO (O3)
+  base::ListNode pending_node;                       // NodeActive::lock_
+  bool waiting = false;                              // L: in the node's line
+  base::ListNode mayday_node;                        // wq->mayday_lock
+  base::Atomic<bool> mayday_sent{false};  // written under wq->mayday_lock, read by the dump
+  base::ListNode wq_node;                 // M: wq->pwqs, newest first
+  PoolWorkqueue* next_release = nullptr;  // service thread's list, slab's free list
   int64_t stats[static_cast<int>(PwqStat::kCount)] = {};  // L
 
   void Count(PwqStat stat, int64_t by = 1) { stats[static_cast<int>(stat)] += by; }

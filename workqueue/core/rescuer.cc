@@ -43,8 +43,8 @@ Rescuer::~Rescuer() {
 void Rescuer::SendMayday(PoolWorkqueue* pwq) {
   {
     MutexLock lock(&mayday_lock_);
-    if (pwq->mayday_sent) return;
-    pwq->mayday_sent = true;
+    if (pwq->mayday_sent.load(std::memory_order_relaxed)) return;
+    pwq->mayday_sent.store(true, std::memory_order_relaxed);
     maydays_.push_back(pwq);
     pwq->Count(PwqStat::kMayday);
   }
@@ -53,9 +53,9 @@ void Rescuer::SendMayday(PoolWorkqueue* pwq) {
 
 void Rescuer::Forget(PoolWorkqueue* pwq) {
   MutexLock lock(&mayday_lock_);
-  if (pwq->mayday_sent) {
+  if (pwq->mayday_sent.load(std::memory_order_relaxed)) {
     maydays_.remove(pwq);
-    pwq->mayday_sent = false;
+    pwq->mayday_sent.store(false, std::memory_order_relaxed);
   }
   while (serving_ == pwq) served_.Wait(&mayday_lock_);
 }
@@ -69,7 +69,7 @@ void Rescuer::Main() {
       pwq = maydays_.front();
       if (pwq != nullptr) {
         maydays_.remove(pwq);
-        pwq->mayday_sent = false;
+        pwq->mayday_sent.store(false, std::memory_order_relaxed);
         serving_ = pwq;
       } else if (stop_) {
         break;
@@ -116,8 +116,8 @@ void Rescuer::Rescue(PoolWorkqueue* pwq) {
     for (ListNode* n = pool->worklist.next; n != &pool->worklist && !ours; n = n->next) {
       ours = PwqOf(LoadWord(WorkOf(n))) == pwq;
     }
-    if (ours && !pwq->mayday_sent) {
-      pwq->mayday_sent = true;
+    if (ours && !pwq->mayday_sent.load(std::memory_order_relaxed)) {
+      pwq->mayday_sent.store(true, std::memory_order_relaxed);
       maydays_.push_back(pwq);
     }
   }

@@ -187,6 +187,11 @@ class WorkerPool {
 
   // "cpus=0 flags=0x0 nice=0", as in the kernel's dumps.
   std::string Describe() const;
+  // How long the list has stood still, as far as the watchdog has seen; 0: it moves.
+  base::Nanos HungForLocked(base::Nanos now_ns) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
+    const bool still = stall_since_ns_ != 0 && stall_progress_ == progress;
+    return still && !base::ListEmpty(&worklist) ? now_ns - stall_since_ns_ : 0;
+  }
   bool unbound() const { return cpu < 0; }
 
   // --- I -------------------------------------------------------------------

@@ -108,7 +108,7 @@ PoolWorkqueue* LinkPwqLocked(Workqueue* wq, WorkerPool* pool, bool plugged, bool
     base::ListInit(&pwq->pending_node);
     pwq->waiting = false;
     base::ListInit(&pwq->mayday_node);
-    pwq->mayday_sent = false;
+    pwq->mayday_sent.store(false, std::memory_order_relaxed);
     pwq->pool.store(pool, std::memory_order_release);
   }
   wq->pwqs.push_front(pwq);  // newest first
@@ -323,6 +323,10 @@ absl::StatusOr<Workqueue*> AllocWorkqueue(Runtime* runtime, const WorkqueueOptio
 }
 
 void DestroyWorkqueue(Workqueue* wq) {
+  if (wq == nullptr) {  // X8: the kernel crashes
+    ReportOnce(ReportKind::kDoubleDestroy, nullptr, "destroy_workqueue: NULL is no workqueue");
+    return;
+  }
   if (RefuseOwnQueue(wq, "destroy_workqueue")) return;
   Runtime* const runtime = wq->runtime;
   {

@@ -160,7 +160,7 @@ UWQ_BODY_ON_KINDS(Cancel, T056_TwoCancelSync, .schedules = 8000, .repeat = 20) {
   EXPECT_EQ(x.runs(), 1);
 }
 
-// F11: cancel_sync from the item's own function: reported, not entered, and the item
+// F11, L6: cancel_sync from the item's own function: reported, not entered, and the item
 // stays usable.
 UWQ_BODY_ON_KINDS(Cancel, T058_SelfCancelSync, .schedules = 200) {
   Workqueue* const wq = env.Make(kind);

@@ -51,6 +51,10 @@ UWQ_BODY(
     EXPECT_TRUE(Contains(text, "workqueue stalled: flags=0x100")) << text;
     EXPECT_TRUE(Contains(text, "in-flight: ")) << text;
     EXPECT_TRUE(Contains(text, "pending: 2*")) << text;
+    // The dump says how long, in whole seconds, as the first line does.
+    const std::string seconds =
+        text.substr(text.find("stuck for ") + 10, text.find("s!") - text.find("stuck for ") - 10);
+    EXPECT_TRUE(Contains(text, " hung=" + seconds + "s workers=")) << text;
     EXPECT_TRUE(Contains(text, "Item::Run")) << text;
   }
   EXPECT_EQ(behind.runs(), 1);
@@ -97,10 +101,11 @@ UWQ_BODY(Diagnostics, T147_DumpFormat, .schedules = 20) {
   EXPECT_TRUE(Contains(text, "Showing busy workqueues and worker pools:\n")) << text;
   EXPECT_TRUE(Contains(text, "workqueue busy: flags=0x100\n  pwq ")) << text;
   EXPECT_TRUE(Contains(text, "cpus=0 ")) << text;
-  EXPECT_TRUE(Contains(text, "active=1 ")) << text;
+  EXPECT_TRUE(Contains(text, " active=1 refcnt=4\n")) << text;  // the place itself, a, b and c
   EXPECT_TRUE(Contains(text, "    in-flight: ")) << text;
   EXPECT_TRUE(Contains(text, "    inactive: 2*")) << text;
   EXPECT_TRUE(Contains(text, "\npool ")) << text;
+  EXPECT_TRUE(Contains(text, " hung=0s workers=")) << text;
   EXPECT_FALSE(Contains(text, "sleepy")) << text;
   EXPECT_TRUE(Contains(core::DumpText(env.runtime(), /*all=*/true), "workqueue sleepy: "));
 
@@ -123,7 +128,20 @@ UWQ_BODY(Diagnostics, T147_DumpFormat, .schedules = 20) {
     EXPECT_EQ(s.nr_inactive, 2);
     EXPECT_EQ(s.nr_in_flight, 3);
   }
+  // A flusher of the running item, and one of an item that waits for the limit.
+  const auto await = [&](const std::string& line, const std::string& rest) {
+    AwaitTrue([&] {
+      const std::string now = core::DumpText(env.runtime(), /*all=*/false);
+      const size_t at = now.find(line);
+      return at != std::string::npos && Contains(now.substr(at, now.find('\n', at) - at), rest);
+    });
+  };
+  env.Spawn([&] { EXPECT_TRUE(core::FlushWork(a)); });
+  await("    in-flight: ", " BAR(");
+  env.Spawn([&] { EXPECT_TRUE(core::FlushWork(b)); });
+  await("    inactive: ", ", BAR(");
   gate.Open();
+  env.Join();
   FlushWorkqueue(wq);
   for (const core::WorkqueueSnapshot& s : core::TakeSnapshot(env.runtime()).workqueues) {
     if (s.name != "busy") continue;  // T3
@@ -269,6 +287,14 @@ UWQ_BODY(Diagnostics, BadInput_Cpu, .schedules = 50) {
   EXPECT_TRUE(Contains(texts[0], "CPU 2 ")) << texts[0];
   EXPECT_TRUE(Contains(texts[0], "percpu")) << texts[0];
   EXPECT_EQ(core::ReportCount(ReportKind::kBadCpu), 15);
+}
+
+// X8: destroying nothing.
+UWQ_BODY(Diagnostics, X8_DestroyNull, .schedules = 5) {
+  core::DestroyWorkqueue(nullptr);
+  const std::vector<std::string> texts = env.ReportTexts(ReportKind::kDoubleDestroy);
+  ASSERT_EQ(texts.size(), 1u);
+  EXPECT_TRUE(Contains(texts[0], "NULL")) << texts[0];
 }
 
 // Bad input: destroying twice.

@@ -254,6 +254,60 @@ UWQ_BODY_ON_KINDS(Door, AttributesChange, .schedules = 30000, .repeat = 50) {
   if (kind == Kind::kOrdered) EXPECT_EQ(log.ids(), (std::vector<int>{1, 2, 3}));
 }
 
+// O1, U4: the same with three producers and two changes in a row.
+// Calls that follow one another, on whatever threads, keep their order.
+UWQ_BODY_ON_KINDS(Door, AttributesChangeTwice, .schedules = 15000, .repeat = 50) {
+  if (kind == Kind::kPerCpu) kind = Kind::kOrdered;  // its places are fixed; more of these
+  Workqueue* const wq = env.Make(kind);
+  constexpr int kProducers = 3;
+  const bool in_turn = Choose(2) == 0;
+  Log log;
+  std::atomic<int> inside{0}, turn{0};
+  std::vector<std::unique_ptr<Item>> items;
+  for (int i = 0; i < 2 * kProducers; ++i) {
+    items.push_back(std::make_unique<Item>([&, i] {
+      const int others = inside++;
+      if (kind == Kind::kOrdered) {
+        EXPECT_EQ(others, 0);
+      }
+      log.Add(i);
+      --inside;
+    }));
+  }
+  {
+    Attended pool(env, wq, kind);
+    for (int p = 0; p < kProducers; ++p) {
+      env.Spawn([&, p] {
+        for (int i = p; i < 2 * kProducers; i += kProducers) {
+          if (in_turn) AwaitTrue([&] { return turn.load() == i; });
+          EXPECT_TRUE(env.Queue(wq, *items[static_cast<size_t>(i)]));
+          ++turn;
+        }
+      });
+    }
+    for (int nice : {3, 5}) {
+      core::WorkqueueAttrs attrs;
+      attrs.nice = nice;
+      attrs.ordered = kind == Kind::kOrdered;
+      EXPECT_TRUE(core::ApplyWorkqueueAttrs(wq, attrs).ok());
+    }
+    pool.Open();
+    env.Join();
+  }
+  env.Destroy(wq);
+  const std::vector<int> ids = log.ids();
+  ASSERT_EQ(ids.size(), items.size());
+  if (kind != Kind::kOrdered) return;
+  std::vector<int> last(kProducers, -1);
+  for (size_t n = 0; n < ids.size(); ++n) {
+    if (in_turn) {
+      EXPECT_EQ(ids[n], static_cast<int>(n));
+    }
+    EXPECT_LT(last[static_cast<size_t>(ids[n] % kProducers)], ids[n]);
+    last[static_cast<size_t>(ids[n] % kProducers)] = ids[n];
+  }
+}
+
 // Z1: what was queued before the freeze began is active and runs, what comes later waits.
 UWQ_BODY(DoorOnce, Freeze, .schedules = 5000, .repeat = 20) {
   Workqueue* const wq = env.Make(Kind::kPerCpu, 0, core::kWqFreezable);

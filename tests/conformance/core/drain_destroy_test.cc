@@ -204,6 +204,29 @@ UWQ_BODY_ON_KINDS(Drain, T103_CreateDestroyStorm, .schedules = 4000, .repeat = 1
   env.Join();
 }
 
+// X10: a chain holds the drain for as long as it goes on.
+UWQ_BODY_ON_KINDS(Drain, X10_LongChain, .schedules = 1000, .repeat = 20) {
+  Workqueue* const wq = env.Make(kind);
+  const int hops = Rounds(1000, 12);
+  std::atomic<bool> drained{false};
+  Item x;
+  x.set_body([&] {
+    EXPECT_FALSE(drained.load());
+    if (x.runs() < hops) {
+      EXPECT_TRUE(env.Queue(wq, x));
+    }
+  });
+  EXPECT_TRUE(env.Queue(wq, x));
+  env.Spawn([&] {
+    DrainWorkqueue(wq);
+    drained = true;
+  });
+  env.Join();
+  EXPECT_EQ(x.runs(), hops);
+  (void)env.Reports(ReportKind::kSlowDrain);  // X3: expected, not required
+  env.ExpectIdle(wq);
+}
+
 // X9: in BH nothing is chained: a BH item's requeue during the drain is refused.
 UWQ_BODY(DrainBh, T104_RequeueInDrain, .schedules = 500, .repeat = 10) {
   Workqueue* const bh = env.Alloc("bh", core::kWqBh);

@@ -260,7 +260,7 @@ UWQ_BODY_ON_KINDS(Flush, F7_CancelOfAnInactiveTarget, .schedules = 5000, .repeat
   env.ExpectIdle(wq);
 }
 
-// T084: nothing to wait for.
+// T084: nothing to wait for.  F9: after a flush the item is idle.
 UWQ_BODY_ON_KINDS(Flush, T084_Idle, .exhaustive = true, .schedules = 2000, .cpus = 1) {
   Workqueue* const wq = env.Make(kind);
   Item x;
@@ -269,6 +269,10 @@ UWQ_BODY_ON_KINDS(Flush, T084_Idle, .exhaustive = true, .schedules = 2000, .cpus
   EXPECT_TRUE(env.Queue(wq, x));
   FlushWorkqueue(wq);
   EXPECT_FALSE(FlushWork(x));
+  EXPECT_TRUE(env.Queue(wq, x));
+  (void)FlushWork(x);
+  EXPECT_EQ(core::WorkBusy(x), 0u);
+  EXPECT_EQ(x.runs(), 2);
 }
 
 // P9: an item waits for one of another queue that needs the same pool.
@@ -308,7 +312,7 @@ UWQ_BODY_ON_KINDS(Flush, T087_InsideOwnQueue, .schedules = 100) {
   EXPECT_EQ(x.runs(), 2);
 }
 
-// F11: on an ordered queue, flush_work of a later item from an earlier one.
+// F11, L4, L6: on an ordered queue, flush_work of a later item from an earlier one.
 UWQ_BODY(FlushOrdered, T087_LaterItem, .schedules = 200) {
   Workqueue* const wq = env.Make(Kind::kOrdered);
   Item later;
@@ -323,7 +327,7 @@ UWQ_BODY(FlushOrdered, T087_LaterItem, .schedules = 200) {
   EXPECT_EQ(env.Reports(ReportKind::kOrderedFlush), 1);
 }
 
-// L2, L3: waiting under a lock that the function takes: reported even when idle.
+// L1-L3, L7: waiting under a lock that the function takes: reported even when idle.
 UWQ_BODY_ON_KINDS(Flush, T088_UnderALock, .schedules = 50) {
   Workqueue* const wq = env.Make(kind);
   static base::Mutex* lock;

@@ -144,6 +144,31 @@ UWQ_BODY(Bh, T129_ContextAndCalls, .schedules = 3000, .repeat = 10) {
   EXPECT_FALSE(core::CancelWorkSync(slow));
 }
 
+// C10: cancel_sync counts as sleeping even on an idle item, but not on a BH item.
+UWQ_BODY(Bh, C10_CancelSyncMaySleep, .schedules = 50) {
+  Workqueue* const bh = env.Alloc("bh", core::kWqBh);
+  Workqueue* const wq = env.Alloc("percpu", core::kWqPercpu);
+  Item idle, other, x([&] {
+    if (x.runs() == 1) {
+      EXPECT_FALSE(core::CancelWorkSync(other));
+    } else {
+      EXPECT_FALSE(core::CancelWorkSync(idle));
+    }
+  });
+  EXPECT_TRUE(env.Queue(bh, other));
+  EXPECT_TRUE(env.Queue(wq, idle));
+  FlushWorkqueue(bh);
+  FlushWorkqueue(wq);
+  EXPECT_TRUE(env.Queue(bh, x));
+  FlushWorkqueue(bh);
+  EXPECT_EQ(core::ReportCount(ReportKind::kSleepInBh), 0);
+  EXPECT_TRUE(env.Queue(bh, x));
+  FlushWorkqueue(bh);
+  const std::vector<std::string> texts = env.ReportTexts(ReportKind::kSleepInBh);
+  ASSERT_EQ(texts.size(), 1u);
+  EXPECT_NE(texts[0].find("cancel_work_sync may sleep"), std::string::npos) << texts[0];
+}
+
 // B2: what may sleep is reported.
 UWQ_BODY(Bh, T129_SleepIsReported, .schedules = 50) {
   Workqueue* const bh = env.Alloc("bh", core::kWqBh);

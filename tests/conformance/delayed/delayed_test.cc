@@ -238,6 +238,27 @@ UWQ_BODY_ON_KINDS(Delayed, Races_ModCancelExpiry, .schedules = 40000, .time_race
   EXPECT_EQ(accepted.load(), d.runs + cancelled.load());
 }
 
+// M4, M6: the item's queue, CPU, timer and list node are plain fields, which each owner
+// of PENDING writes without a lock: under TSan an owner that does not see what the last
+// one left is a race.
+UWQ_BODY_ON_KINDS(Delayed, M6_OwnersInTurn, .schedules = 4000, .repeat = 20) {
+  Workqueue* const wq = env.Make(kind);
+  Timed d;
+  std::atomic<int> accepted{0}, cancelled{0};
+  const auto owner = [&](int cpu) {
+    for (int i = Rounds(500, 2); i > 0; --i) {
+      accepted += uwq_queue_delayed_work_on(cpu, Raw(wq), &d.dw, kSecond);
+      cancelled += uwq_cancel_delayed_work(&d.dw);
+      accepted += uwq_queue_delayed_work_on(cpu, Raw(wq), &d.dw, 0);
+    }
+  };
+  env.Spawn([&] { owner(1); });
+  owner(0);
+  env.Join();
+  cancelled += uwq_cancel_delayed_work_sync(&d.dw);
+  EXPECT_EQ(accepted.load(), d.runs + cancelled.load());
+}
+
 UWQ_BODY_ON_KINDS(Delayed, Races_FlushModExpiry, .schedules = 40000, .time_races = true,
                   .repeat = 200) {
   Workqueue* const wq = env.Make(kind);
