@@ -11,35 +11,13 @@
 #include "delayed/delayed_work.h"
 #include "delayed/runtime_loop.h"
 #include "gtest/gtest.h"
+#include "tests/delayed/fixture.h"
 #include "workqueue/event/event_loop.h"
 
 namespace uwq {
 namespace {
 
-class DelayedApi : public testing::Test {
- protected:
-  void SetUp() override {
-    core::ResetReports();
-    SetReportHandler([this](const Report& report) {
-      base::MutexLock lock(&mutex_);
-      reports_.push_back(report.kind);
-    });
-    wq_ = *Workqueue::Create("delayed_api");
-  }
-  void TearDown() override {
-    wq_.reset();
-    SetReportHandler(nullptr);
-  }
-  int Reports(ReportKind kind) {
-    base::MutexLock lock(&mutex_);
-    int n = 0;
-    for (ReportKind k : reports_) n += k == kind;
-    return n;
-  }
-  base::Mutex mutex_;
-  std::vector<ReportKind> reports_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<Workqueue> wq_;
-};
+class DelayedApi : public QueueTest {};
 
 struct Driver {
   std::atomic<int> polls{0};

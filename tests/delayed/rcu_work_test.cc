@@ -11,35 +11,13 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/delayed/fixture.h"
 #include "workqueue/kthread_worker.h"
 
 namespace uwq {
 namespace {
 
-class RcuTest : public testing::Test {
- protected:
-  void SetUp() override {
-    core::ResetReports();
-    SetReportHandler([this](const Report& report) {
-      base::MutexLock lock(&mutex_);
-      reports_.push_back(report.kind);
-    });
-    wq_ = *Workqueue::Create("rcu");
-  }
-  void TearDown() override {
-    wq_.reset();
-    SetReportHandler(nullptr);
-  }
-  int Reports(ReportKind kind) {
-    base::MutexLock lock(&mutex_);
-    int n = 0;
-    for (ReportKind k : reports_) n += k == kind;
-    return n;
-  }
-  base::Mutex mutex_;
-  std::vector<ReportKind> reports_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<Workqueue> wq_;
-};
+class RcuTest : public QueueTest {};
 
 // T136, [UWQ-RCU-1], [UWQ-RCU-3], [UWQ-RCU-4]: not before the reader has left.
 TEST_F(RcuTest, T136_WaitsForTheReader) {
