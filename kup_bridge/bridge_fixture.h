@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "gtest/gtest.h"
 #include "kup_bridge/bridge.h"
 #include "kup_bridge/kupdev.h"
@@ -95,6 +96,12 @@ class BridgeTest : public testing::Test {
     absl::StatusOr<std::unique_ptr<Bridge>> bridge = Bridge::Open(name_, 0, options);
     ASSERT_TRUE(bridge.ok()) << bridge.status();
     bridge_ = *std::move(bridge);
+  }
+  // Starts the bridge, which ends with the result: to be declared after all that its
+  // handlers use, since one may still run when the test has seen what it wanted.
+  [[nodiscard]] auto Start() {
+    EXPECT_TRUE(bridge_->Start().ok());
+    return absl::MakeCleanup([this] { bridge_.reset(); });
   }
   void Post(uint16_t type, const std::string& text) {
     ASSERT_EQ(kupdev_post(sc_, 0, type, text.data(), static_cast<uint32_t>(text.size())), 0);

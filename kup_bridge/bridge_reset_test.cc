@@ -22,7 +22,7 @@ TEST_F(BridgeTest, QuiesceAndResume) {
                                 log.Add(Text(m));
                               })
                   .ok());
-  ASSERT_TRUE(bridge_->Start().ok());
+  const auto running = Start();
   Post(kCec, "running");
   gate.AwaitArrivals(1);
   Post(kCec, "waiting");
@@ -52,7 +52,7 @@ TEST_F(BridgeTest, DrainHandlesWhatWasSentBefore) {
           .ok());
   ASSERT_TRUE(bridge_->OnMessage(kCec, *wq_, {.backlog = 5}, [&](Message&) { ++queued; }).ok());
   EXPECT_EQ(bridge_->Drain().code(), absl::StatusCode::kFailedPrecondition);
-  ASSERT_TRUE(bridge_->Start().ok());
+  const auto running = Start();
   for (int round = 1; round <= 20; ++round) {
     for (int i = 0; i < 100; ++i) {
       for (uint16_t type : {kVsync, kHpd, kCec}) Post(type, "x");
@@ -72,7 +72,7 @@ TEST_F(BridgeTest, DrainEndsWithTheDevice) {
   Open();
   Gate gate;
   ASSERT_TRUE(bridge_->OnMessage(kCec, *wq_, {.backlog = 1}, [&](Message&) { gate.Pass(); }).ok());
-  ASSERT_TRUE(bridge_->Start().ok());
+  const auto running = Start();
   for (int i = 0; i < 3; ++i) Post(kCec, "x");
   gate.AwaitArrivals(1);
   std::thread drainer([&] { (void)bridge_->Drain(); });  // OK if it was quicker
@@ -84,23 +84,25 @@ TEST_F(BridgeTest, DrainEndsWithTheDevice) {
   EXPECT_EQ(bridge_->Drain().code(), absl::StatusCode::kUnavailable);
 }
 
+// Revoked, and attached again: both are events.
 TEST_F(BridgeTest, RevocationIsAnEvent) {
   Open({.reconnect = absl::Milliseconds(1)});
   Log states;
   ASSERT_TRUE(bridge_->OnState(*wq_, [&](DeviceState s) { states.Add(DeviceStateName(s)); }).ok());
-  ASSERT_TRUE(bridge_->Start().ok());
+  const auto running = Start();
   ASSERT_EQ(kupdev_revoke(sc_, 0), 0);
   while (bridge_->stats().connects < 2) std::this_thread::yield();
   states.Await(1);
   while (bridge_->state() != DeviceState::kReady) std::this_thread::yield();
 }
 
+// The device goes and comes back: told, reconnected, and messages flow again.
 TEST_F(BridgeTest, ShutdownAndRestart) {
   Open({.reconnect = absl::Milliseconds(1)});
   Log states, log;
   ASSERT_TRUE(bridge_->OnState(*wq_, [&](DeviceState s) { states.Add(DeviceStateName(s)); }).ok());
   ASSERT_TRUE(bridge_->OnMessage(kCec, *wq_, {}, [&](Message& m) { log.Add(Text(m)); }).ok());
-  ASSERT_TRUE(bridge_->Start().ok());
+  const auto running = Start();
   Post(kCec, "before");
   log.Await(1);
   kupdev_unload(sc_);
@@ -115,6 +117,7 @@ TEST_F(BridgeTest, ShutdownAndRestart) {
   EXPECT_EQ(bridge_->stats().connects, 2u);
 }
 
+// Destroying a bridge while messages pour in is safe.
 TEST_F(BridgeTest, DestroyUnderLoad) {
   for (int round = 0; round < 20; ++round) {
     Open();
@@ -122,7 +125,7 @@ TEST_F(BridgeTest, DestroyUnderLoad) {
     Log log;
     ASSERT_TRUE(bridge_->OnMessage(kCec, *wq_, {}, [&](Message& m) { log.Add(Text(m)); }).ok());
     ASSERT_TRUE(bridge_->OnEvent(kHpd, *wq_, [](const Event&) {}).ok());
-    ASSERT_TRUE(bridge_->Start().ok());
+    const auto running = Start();
     std::thread device([&] {
       while (!stop) {
         (void)kupdev_post(sc_, 0, kCec, "c", 1);
@@ -144,7 +147,7 @@ TEST_F(BridgeTest, PoisonIsAnEvent) {
   ASSERT_TRUE(
       bridge_->OnDirect(kCec, [](Message& m) { kup_store(&m.channel()->user_page->u2d_head, 7u); })
           .ok());
-  ASSERT_TRUE(bridge_->Start().ok());
+  const auto running = Start();
   Post(kCec, "x");
   ASSERT_TRUE(bridge_->Drain().ok());
   kup_msg msg;
