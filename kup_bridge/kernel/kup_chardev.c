@@ -52,6 +52,19 @@ static void node_free(struct kref *refs) { kfree(container_of(refs, struct kup_n
 
 static void node_put(struct kup_node *node) { kref_put(&node->refs, node_free); }
 
+/* The device, which stays until device_put; NULL if it is gone, and then there is nothing to put.
+ */
+static struct kupdev_softc *device_get(struct kup_node *node) {
+  struct kupdev_softc *sc;
+
+  down_read(&node->sem);
+  sc = node->sc;
+  if (!sc) up_read(&node->sem);
+  return sc;
+}
+
+static void device_put(struct kup_node *node) { up_read(&node->sem); }
+
 /* ---- the descriptor of a channel ----------------------------------------------------- */
 
 static int set_eventfd(struct kup_pages *pages, int fd) {
@@ -70,17 +83,14 @@ static int set_eventfd(struct kup_pages *pages, int fd) {
 }
 
 static int doorbell(struct kup_user *user) {
-  struct kup_node *node = user->node;
-  int rc = -ESHUTDOWN;
+  struct kupdev_softc *sc;
 
   if (READ_ONCE(user->pages->revoked)) return -ENODEV;
-  down_read(&node->sem);
-  if (node->sc) {
-    kup_wait_kick(kup_core_wait(node->sc, user->channel));
-    rc = 0;
-  }
-  up_read(&node->sem);
-  return rc;
+  sc = device_get(user->node);
+  if (!sc) return -ESHUTDOWN;
+  kup_wait_kick(kup_core_wait(sc, user->channel));
+  device_put(user->node);
+  return 0;
 }
 
 static long user_ioctl(struct file *file, unsigned int cmd, unsigned long arg) {
@@ -140,12 +150,15 @@ static void offer(struct kup_node *node) {
 
 static void leave_channel(struct kup_user *user) {
   struct kup_node *node = user->node;
+  struct kupdev_softc *sc;
 
   if (user->observer) return;
   (void)set_eventfd(user->pages, -1); /* taking it away cannot fail */
-  down_read(&node->sem);
-  if (node->sc) kup_core_detach(node->sc, user->channel, user->generation);
-  up_read(&node->sem);
+  sc = device_get(node);
+  if (sc) {
+    kup_core_detach(sc, user->channel, user->generation);
+    device_put(node);
+  }
   offer(node);
 }
 
@@ -173,26 +186,22 @@ static const struct file_operations user_fops = {
 
 /* Asks the core for memory of a channel; 0 or -errno. */
 static int ask_core(struct kup_node *node, uint32_t channel, struct kup_user *user) {
+  struct kupdev_softc *sc = device_get(node);
   struct kup_mem *mem;
   int rc;
 
-  down_read(&node->sem);
-  if (!node->sc)
-    rc = -ESHUTDOWN;
-  else if (user->observer)
-    rc = kup_core_observe(node->sc, channel, &mem);
-  else
-    rc = kup_core_attach(node->sc, channel, &mem);
+  if (!sc) return -ESHUTDOWN;
+  rc = user->observer ? kup_core_observe(sc, channel, &mem) : kup_core_attach(sc, channel, &mem);
   if (rc >= 0) {
     user->channel = (uint32_t)rc;
     user->generation = mem->generation;
     user->pages = kup_pages_of(mem);
     /* Our own kind of reference, which outlives the device. */
     kref_get(&user->pages->refs);
-    kup_core_put_mem(node->sc, user->channel, mem);
+    kup_core_put_mem(sc, user->channel, mem);
     rc = 0;
   }
-  up_read(&node->sem);
+  device_put(node);
   return rc;
 }
 
@@ -279,6 +288,7 @@ static long node_ioctl(struct file *file, unsigned int cmd, unsigned long arg) {
   struct kup_opener *opener = file->private_data;
   void __user *where = (void __user *)arg;
   struct kup_attach_args request, answer;
+  struct kupdev_softc *sc;
   fmode_t wanted = FMODE_READ;
 
   if (cmd != KUP_IOC_ATTACH) return -ENOTTY;
@@ -293,13 +303,11 @@ static long node_ioctl(struct file *file, unsigned int cmd, unsigned long arg) {
   answer.channel = request.channel;
   answer.flags = request.flags;
   answer.fd = -1;
-  down_read(&opener->node->sem);
-  if (opener->node->sc) {
-    answer.n_channels = kup_core_opts(opener->node->sc)->n_channels;
-    answer.max_record = kup_core_opts(opener->node->sc)->max_record;
-  }
-  up_read(&opener->node->sem);
-  if (!answer.n_channels) return -ESHUTDOWN;
+  sc = device_get(opener->node);
+  if (!sc) return -ESHUTDOWN;
+  answer.n_channels = kup_core_opts(sc)->n_channels;
+  answer.max_record = kup_core_opts(sc)->max_record;
+  device_put(opener->node);
   switch (request.op) {
     case KUP_OP_INFO:
       return copy_to_user(where, &answer, sizeof(answer)) ? -EFAULT : 0;

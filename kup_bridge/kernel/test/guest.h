@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "kup_bridge/kernel/test/kup_test_abi.h"
@@ -80,6 +81,17 @@ class Channel {
   int error_;
   kup_dev* dev_ = nullptr;
   kup_chan* chan_ = nullptr;
+};
+
+// A thread that waits in kup_receive, at most 20 s.
+class Sleeper {
+ public:
+  explicit Sleeper(const Channel& ch);
+  int Join();  // what ended the wait
+
+ private:
+  int rc_ = 1;
+  std::thread thread_;
 };
 
 // A channel by ioctl and mmap alone, so that nothing of our library stands between a

@@ -228,14 +228,10 @@ KUP_SCENARIO(Revoked, "guard.revoke",
 KUP_SCENARIO(RevokedAsleep, "guard.revoke.wakes", "a user asleep in kup_receive gets -ENODEV") {
   Channel ch(2);
   EXPECT_IS(ch.error(), 0);
-  int rc = 1;
-  std::thread sleeper([&] {
-    kup_msg msg;
-    rc = kup_receive(ch.get(), &msg, 20000);
-  });
-  EXPECT_IS(Ask(KUP_TEST_REVOKE, 2).rc, 0);
-  sleeper.join();
-  EXPECT_IS(rc, -ENODEV);
+  Sleeper sleeper(ch);
+  const int64_t revoked = Ask(KUP_TEST_REVOKE, 2).rc;
+  EXPECT_IS(sleeper.Join(), -ENODEV);
+  EXPECT_IS(revoked, 0);
 }
 
 KUP_SCENARIO(RevokedBusy, "guard.revoke.busy",
@@ -260,6 +256,16 @@ KUP_SCENARIO(RevokedBusy, "guard.revoke.busy",
   }
 }
 
+// Publishes 32 bytes that begin with a header which says `len`.
+static void PublishRecordOfLength(Raw& r, uint32_t len) {
+  auto* rec = reinterpret_cast<kup_rec*>(reinterpret_cast<char*>(r.user) + r.dev->u2d_off +
+                                         (r.user->u2d_head & (r.dev->u2d_size - 1)));
+  rec->len = len;
+  rec->flags = 0;
+  __sync_synchronize();
+  r.user->u2d_head += 32;
+}
+
 // Each lie by itself, and how the kernel calls it.
 KUP_SCENARIO(Lies, "guard.lies", "a forged word poisons the channel with the reason") {
   struct Lie {
@@ -270,24 +276,8 @@ KUP_SCENARIO(Lies, "guard.lies", "a forged word poisons the channel with the rea
       {KUP_BAD_HEAD_ALIGN, [](Raw& r) { r.user->u2d_head += 8; }},
       {KUP_BAD_HEAD_RANGE, [](Raw& r) { r.user->u2d_head += 1ull << 40; }},
       {KUP_BAD_HEAD_RANGE, [](Raw& r) { r.user->u2d_head -= 1024; }},
-      {KUP_BAD_LEN,
-       [](Raw& r) {
-         auto* rec = reinterpret_cast<kup_rec*>(reinterpret_cast<char*>(r.user) + r.dev->u2d_off +
-                                                (r.user->u2d_head & (r.dev->u2d_size - 1)));
-         rec->len = 0xffffffff;
-         rec->flags = 0;
-         __sync_synchronize();
-         r.user->u2d_head += 32;
-       }},
-      {KUP_BAD_SPAN,
-       [](Raw& r) {
-         auto* rec = reinterpret_cast<kup_rec*>(reinterpret_cast<char*>(r.user) + r.dev->u2d_off +
-                                                (r.user->u2d_head & (r.dev->u2d_size - 1)));
-         rec->len = 1024;
-         rec->flags = 0;
-         __sync_synchronize();
-         r.user->u2d_head += 32;
-       }},
+      {KUP_BAD_LEN, [](Raw& r) { PublishRecordOfLength(r, 0xffffffff); }},
+      {KUP_BAD_SPAN, [](Raw& r) { PublishRecordOfLength(r, 1024); }},
       {KUP_BAD_GENERATION, [](Raw& r) { r.user->generation++; }},
       {KUP_BAD_STATE, [](Raw& r) { r.user->state = KUP_STATE_POISONED; }},
   };

@@ -101,14 +101,10 @@ KUP_SCENARIO(Unloaded, "life.unload",
   close(observes.fd);
   observes.fd = -1;
   EXPECT_IS(Ask(KUP_TEST_POST2, 0, 3).rc, 0);
-  int rc = 1;
-  std::thread sleeper([&] {
-    kup_msg msg;
-    rc = kup_receive(sleeps.get(), &msg, 20000);
-  });
-  EXPECT_IS(Ask(KUP_TEST_UNLOAD, 0).rc, 0);
-  sleeper.join();
-  EXPECT_IS(rc, -ESHUTDOWN);
+  Sleeper sleeper(sleeps);
+  const int64_t unloaded = Ask(KUP_TEST_UNLOAD, 0).rc;
+  EXPECT_IS(sleeper.Join(), -ESHUTDOWN);
+  EXPECT_IS(unloaded, 0);
   kup_msg msg;
   for (int i = 0; i < 3; ++i) {
     EXPECT_IS(kup_receive(drains.get(), &msg, 1000), 0);

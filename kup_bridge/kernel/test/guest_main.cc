@@ -105,6 +105,18 @@ void Channel::Close() {
   chan_ = nullptr;
 }
 
+Sleeper::Sleeper(const Channel& ch) {
+  thread_ = std::thread([this, chan = ch.get()] {
+    kup_msg msg;
+    rc_ = kup_receive(chan, &msg, 20000);
+  });
+}
+
+int Sleeper::Join() {
+  thread_.join();
+  return rc_;
+}
+
 kup_attach_args RawRequest(uint32_t op, uint32_t channel) {
   kup_attach_args args = {};
   args.magic = KUP_MAGIC;
