@@ -36,6 +36,8 @@ kt_debug_build() {
   for option in $(kt_debug_options); do echo "CONFIG_$option=y"; done >> "$tree/.config"
   # kmemleak's early log must hold what is allocated before it starts.
   echo 'CONFIG_DEBUG_KMEMLEAK_MEM_POOL_SIZE=16000' >> "$tree/.config"
+  # What every 64-bit kernel takes; tinyconfig starts from 32 bits, and KASAN wants stack.
+  echo 'CONFIG_FRAME_WARN=2048' >> "$tree/.config"
   make -s -C "$tree" CC=gcc-12 HOSTCC=gcc-12 olddefconfig >> "$dir/config.log" 2>&1 || return 1
   for option in $(kt_debug_options); do
     grep -q "^CONFIG_$option=y" "$tree/.config" || kt_fail "the debug kernel came out without $option"

@@ -32,8 +32,8 @@ suite_kup() {
   # Bazel's server must not inherit the lock of the cache.
   uwq_bazel build //kup_bridge/kernel/test:kup_guest //drivers/hdmi_example:hdmi_demo >&2 9>&- ||
     kt_fail "the guest's programs do not build"
-  if ! make -s -C "$KT_ROOT/kup_bridge/kernel" KDIR="$KT_HEADERS" OUT="$build" KUP_TESTS=1 -j"$(nproc)" \
-    CONFIG_DEBUG_INFO= CONFIG_DEBUG_INFO_BTF_MODULES= > "$build/build.log" 2>&1; then
+  if ! make -s -C "$KT_ROOT/kup_bridge/kernel" KDIR="$KT_HEADERS" OUT="$build" KUP_TESTS=1 \
+    -j"$(nproc)" ${KT_DEBUG:+CC=gcc-12} CONFIG_DEBUG_INFO= CONFIG_DEBUG_INFO_BTF_MODULES= > "$build/build.log" 2>&1; then
     grep -E 'error|Error|undefined' "$build/build.log" >&2 || tail -n 20 "$build/build.log" >&2
     kt_fail "the modules do not build against $KT_RELEASE"
   fi
