@@ -57,6 +57,8 @@ grep -oE 'extern .*\b(uwq|kup|kupdev|kernproxy)_\w+ \(' "$work/declared" | grep 
 check "functions are declared" test "$(wc -l <"$work/functions")" -gt 150
 absent=$(sort -u <<<"$names" | comm -13 - "$work/functions")
 check "declared and not exported: $absent" test -z "$absent"
+inner=$(grep -E '^(kup|kupdev|kernproxy)_' <<<"$names" | sort -u | comm -23 - "$work/functions")
+check "exported and not declared: $inner" test -z "$inner"
 check "nothing of the simulator" test ! -e "$prefix/include/uwq/workqueue/base/sync_sim.h"
 check "header" test -f "$prefix/include/uwq/workqueue/linux/linux/workqueue.h"
 
