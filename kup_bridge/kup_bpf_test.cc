@@ -10,10 +10,14 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "kup_bridge/bridge.h"
@@ -115,12 +119,33 @@ TEST_P(BothWays, Timer) {
   }
 }
 
+// Goal: from an interrupt to a thread that sleeps in less than a millisecond.  Method: the
+// quickest of many, since the machine may have other things to do; the median is told.
+TEST_P(BothWays, InterruptToUserInLessThanAMillisecond) {
+  if (!Open(std::string("bpf:timer/1000") + GetParam())) return;
+  std::vector<int64_t> ns;
+  while (ns.size() < 50) {
+    const kup_msg msg = Receive();
+    const int64_t now = base::Now();
+    if (msg.type == KUP_BPF_TIMER) ns.push_back(now - static_cast<int64_t>(EventOf(msg).time_ns));
+    Release(msg);
+  }
+  std::sort(ns.begin(), ns.end());
+  EXPECT_GE(ns.front(), 0);
+  EXPECT_LT(ns.front(), base::kMillisecond);
+  printf("interrupt to user: fastest %.1f us, median %.1f us\n",
+         static_cast<double>(ns.front()) / 1e3, static_cast<double>(ns[ns.size() / 2]) / 1e3);
+}
+
+// Clock interrupts of perf, on whatever CPU.
 TEST_P(BothWays, PerfEvent) {
   if (!Open(std::string("bpf:perf/cpu-clock/200000") + GetParam())) return;
   for (int i = 0; i < 20; ++i) {
     const kup_msg msg = Receive();
-    EXPECT_EQ(msg.type, KUP_BPF_PERF);
-    EXPECT_EQ(EventOf(msg).value[0], 200000u);
+    if (msg.type != KUP_TYPE_LOST) {  // CPUs that fire at once: one gives up, and that is told
+      EXPECT_EQ(msg.type, KUP_BPF_PERF);
+      EXPECT_EQ(EventOf(msg).value[0], 200000u);
+    }
     Release(msg);
   }
 }

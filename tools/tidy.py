@@ -87,6 +87,7 @@ EXEMPT = (
     ("clock", "*_bench.cc", "measures"),
     ("clock", "kup_bridge/kup_bench_util.h", "likewise"),
     ("clock", "tests/*", "budgets of stress runs and device processes"),
+    ("clock", "kup_bridge/examples/*", "a user's program, which says how old a stamp is"),
     ("sleep", "workqueue/base/*", "is the door itself"),
     ("sleep", "tests/conformance/core/env.cc", "the workload of items, never a wait for a result"),
     ("sleep", "tests/runtime/process_test.cc", "watches idle threads for a while"),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Messages of the running kernel without a module: a kernel timer, through BPF. */
 #include <errno.h>
+#include <time.h>
 
 #include "kup_bridge/examples/example.h"
 #include "kup_bridge/kup.h"
@@ -21,11 +22,13 @@ int main(int argc, char **argv) {
   MUST(kup_attach(dev, 0, 0, &ch));
   for (int i = 0; i < 10; i++) {
     struct kup_bpf_event event;
+    struct timespec now;
     MUST(kup_receive(ch, &msg, -1));
+    clock_gettime(CLOCK_MONOTONIC, &now); /* the kernel's stamp is of the same clock */
     if (msg.type != KUP_TYPE_LOST) {
       memcpy(&event, msg.data, sizeof event);
-      printf("type %u at %llu ns on CPU %u, in %.16s\n", msg.type,
-             (unsigned long long)event.time_ns, event.cpu, event.comm);
+      printf("type %u, %llu ns ago, on CPU %u, in %.16s\n", msg.type,
+             now.tv_sec * 1000000000ull + now.tv_nsec - event.time_ns, event.cpu, event.comm);
     }
     MUST(kup_release(ch, &msg, 1));
   }

@@ -117,7 +117,8 @@ kup_attach_args RawRequest(uint32_t op, uint32_t channel);
 
 // Runs `body` in a child; returns waitpid's status word.
 int InChild(const std::function<int()>& body);
-// Waits until `done`, looking every millisecond; false after ten seconds.
+// Waits until `done`, looking every millisecond; false after ten seconds,
+// or a minute on a slow kernel.
 bool Until(const std::function<bool()>& done);
 
 }  // namespace guest

@@ -174,7 +174,8 @@ int InChild(const std::function<int()>& body) {
 }
 
 bool Until(const std::function<bool()>& done) {
-  for (const int64_t end = NowNs() + 10'000'000'000; NowNs() < end;) {
+  const int64_t seconds = Slow() ? 60 : 10;
+  for (const int64_t end = NowNs() + seconds * 1'000'000'000; NowNs() < end;) {
     if (done()) return true;
     const timespec pause = {0, 1'000'000};
     nanosleep(&pause, nullptr);
