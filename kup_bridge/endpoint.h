@@ -33,15 +33,15 @@ enum kup_kind {
 };
 
 /*
- * A receiver that polls and has just caught up leaves the head alone for a while:
- * each look takes the line away from a producer that is about to write it, and the
- * fence of the next publish waits until it is back.  The pause grows while each
- * look after one finds several messages, and ends with the first that finds none, so
- * that it bounds the latency under flood and costs nothing otherwise
+ * A receiver that polls and has caught up leaves the head alone for a while: each look
+ * takes the line away from a producer that is about to write it, and the fence of the
+ * next publish waits until it is back.  The pause grows while each look after one finds
+ * several messages, shrinks when it finds one, and ends with the first that finds none:
+ * it bounds the latency under flood and costs nothing otherwise
  * (docs/kup_protocol.md, "What it costs").
  */
 #define KUP_PAUSE_MIN_NS 150
-#define KUP_PAUSE_MAX_NS 1200
+#define KUP_PAUSE_MAX_NS 4800
 
 struct kup_end;
 
@@ -117,8 +117,9 @@ struct kup_end {
   struct kup_lock rx_lock;
   struct kup_rx rx;
   uint64_t taken, late_replies, sleeps;
-  uint32_t pause_ns; /* of a poll that finds nothing; 0: the one before found nothing either */
-  uint32_t paused;   /* the last poll did pause */
+  uint32_t pause_ns;  /* of a receiver that polls and has caught up; 0: no flood */
+  uint32_t paused;    /* the next look comes after a pause */
+  int64_t hold_until; /* when to look next, though the last look found something; 0: at once */
   struct kup_end_call *calls;
   struct kup_msg stash[KUP_WINDOW]; /* positions [stash_first, stash_last) */
   uint32_t stash_first, stash_last;

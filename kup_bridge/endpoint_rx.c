@@ -120,27 +120,49 @@ static void spin_until(int64_t deadline) {
   } while (kup_now() < deadline);
 }
 
-/* How long to leave the head alone after a poll that found `found`.  rx_lock. */
-static uint32_t next_pause(struct kup_end *end, int found) {
+/*
+ * After a poll for `n` that found `found`: how long to leave the head alone before it
+ * returns.  Under flood a poll that found something is followed by a pause, too, but
+ * that one comes at the start of the next, when these have been handled.  rx_lock.
+ */
+static uint32_t next_pause(struct kup_end *end, int found, int n) {
   uint32_t pause = end->pause_ns, paused = end->paused;
 
-  end->paused = found == 0 && !paused && pause;
-  if (found == 0) {
-    if (!end->paused) end->pause_ns = 0;
-    return end->paused ? pause : 0;
+  end->paused = 0;
+  if (found <= 0) {
+    if (paused || found < 0) pause = end->pause_ns = 0; /* the flood is over */
+    end->paused = pause != 0;
+    return pause;
   }
-  if (found == 1 || pause < KUP_PAUSE_MIN_NS)
-    end->pause_ns = KUP_PAUSE_MIN_NS;
-  else if (paused)
-    end->pause_ns = pause < KUP_PAUSE_MAX_NS / 2 ? 2 * pause : KUP_PAUSE_MAX_NS;
+  if (pause == 0) {
+    pause = KUP_PAUSE_MIN_NS;
+  } else if (paused && found == 1) {
+    pause = pause / 2 > KUP_PAUSE_MIN_NS ? pause / 2 : KUP_PAUSE_MIN_NS;
+  } else if (paused && end->rx.head_seen - end->rx.tail_pub < end->rx.size / 4) {
+    /* Beyond a quarter of the ring the producer would soon stand still instead. */
+    pause = 2 * pause < KUP_PAUSE_MAX_NS ? 2 * pause : KUP_PAUSE_MAX_NS;
+  }
+  end->pause_ns = pause;
+  if (found < n && pause > KUP_PAUSE_MIN_NS) {
+    end->paused = 1;
+    kup_store(&end->hold_until, kup_now() + pause);
+  }
   return 0;
 }
 
 int kup_end_poll(struct kup_end *end, struct kup_msg *msgs, int n, int kind) {
-  unsigned long flags = kup_lock_take(&end->rx_lock);
-  int kick = 0, rc = take_locked(end, msgs, n, kind, &kick);
-  uint32_t pause = next_pause(end, rc);
+  int64_t hold = kup_load(&end->hold_until);
+  unsigned long flags;
+  uint32_t pause;
+  int kick = 0, rc;
 
+  if (kup_unlikely(hold)) {
+    kup_store(&end->hold_until, 0);
+    spin_until(hold);
+  }
+  flags = kup_lock_take(&end->rx_lock);
+  rc = take_locked(end, msgs, n, kind, &kick);
+  pause = next_pause(end, rc, n);
   if (kup_unlikely(rc == 0)) {
     end->ops->probe(end);
     /* What came before the error goes first. */

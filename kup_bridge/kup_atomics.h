@@ -32,6 +32,7 @@ typedef uint8_t kup_data_t;  /* a data area, mapped twice */
 #define kup_load_acquire(p, site) smp_load_acquire(p)
 #define kup_store_release(p, v, site) smp_store_release((p), (v))
 #define kup_fence(site) smp_mb()
+#define kup_store_fence(p, v, site, fence_site) ((void)xchg((p), (v)))
 #define kup_read_fence() smp_rmb()
 #define kup_write_fence() smp_wmb()
 typedef atomic_t kup_count_t;
@@ -59,6 +60,14 @@ static inline void kup_fence_impl(int order) {
 #define kup_write_fence() kup_fence_impl(2)
 #else
 #define kup_fence(site) __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#if defined(__x86_64__)
+/* A locked exchange is a full fence to the CPU; the second line, to the compiler. */
+#define kup_store_fence(p, v, site, fence_site)            \
+  do {                                                     \
+    (void)__atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST); \
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);               \
+  } while (0)
+#endif
 #define kup_read_fence() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define kup_write_fence() __atomic_thread_fence(__ATOMIC_RELEASE)
 #endif
@@ -98,5 +107,14 @@ static inline void kup_header_put(kup_data_t *at, const struct kup_rec *rec) {
 }
 
 #endif /* KUP_ATOMICS_DEFINED */
+
+/* A store with release and a full fence behind it: one instruction where there is one. */
+#ifndef kup_store_fence
+#define kup_store_fence(p, v, site, fence_site) \
+  do {                                          \
+    kup_store_release((p), (v), site);          \
+    kup_fence(fence_site);                      \
+  } while (0)
+#endif
 
 #endif /* UWQ_KUP_ATOMICS_H_ */

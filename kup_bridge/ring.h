@@ -141,6 +141,8 @@ static inline int kup_tx_reserve(struct kup_tx *tx, uint32_t len, kup_data_t **p
     if (tx->next - tx->tail_seen + need > tx->size) return KUP_RING_NONE;
   }
   *payload = tx->data + (tx->next & (tx->size - 1)) + sizeof(struct kup_rec);
+  /* Publish may order it by an exchange, which would ask for the line only at its turn. */
+  kup_prefetch_write(tx->head);
   kup_prefetch_write(*payload + KUP_PREFETCH); /* the consumer's CPU has these lines */
   return KUP_RING_OK;
 }
@@ -164,10 +166,9 @@ static inline int kup_tx_publish(struct kup_tx *tx) {
   uint64_t old = tx->published;
 
   if (old == tx->next) return 0;
-  /* Release: headers and payloads are visible before the head is. */
-  kup_store_release(tx->head, tx->next, KUP_SITE_PUBLISH);
+  /* Release: headers and payloads are visible before the head is.  Fence: R5. */
+  kup_store_fence(tx->head, tx->next, KUP_SITE_PUBLISH, KUP_SITE_WAKE_PUB);
   tx->published = tx->next;
-  kup_fence(KUP_SITE_WAKE_PUB); /* R5 */
   return kup_crosses(kup_load(tx->wake_at), old, tx->next);
 }
 
@@ -353,10 +354,9 @@ static inline int kup_rx_flush(struct kup_rx *rx) {
   uint64_t old = rx->tail_pub;
 
   if (old == rx->tail_now || rx->bad) return 0;
-  /* Release: our reads of the freed bytes are before it. */
-  kup_store_release(rx->tail, rx->tail_now, KUP_SITE_RELEASE);
+  /* Release: our reads of the freed bytes are before it.  Fence: R5. */
+  kup_store_fence(rx->tail, rx->tail_now, KUP_SITE_RELEASE, KUP_SITE_SPACE_PUB);
   rx->tail_pub = rx->tail_now;
-  kup_fence(KUP_SITE_SPACE_PUB); /* R5 */
   return kup_crosses(kup_load(rx->space_at), old, rx->tail_now);
 }
 

@@ -92,7 +92,7 @@ TEST(Ring, OversizeIsRefusedForEver) {
 
 TEST(Ring, CommitMayShrink) {
   RingFixture ring;
-  kup_data_t* to;
+  kup_data_t* to = nullptr;
   ASSERT_EQ(kup_tx_reserve(&ring.tx, 1000, &to), KUP_RING_OK);
   memcpy(to, "abc", 3);
   kup_tx_commit(&ring.tx, 3, 1, 0, 0);

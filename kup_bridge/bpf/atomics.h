@@ -31,6 +31,7 @@ typedef uint8_t kup_data_t;
     kup_v;                                \
   })
 #define kup_store_release(p, v, site) (void)__sync_lock_test_and_set((p), (v))
+#define kup_store_fence(p, v, site, fence_site) kup_store_release(p, v, site)
 #define kup_read_fence() kup_fence(0)
 #define kup_write_fence() kup_fence(0)
 #define kup_prefetch(p) ((void)(p))
