@@ -7,6 +7,10 @@
 // EDID from 1.35, picture at 1.404, HDCP from 1.604, ENABLED at 1.7082.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "tests/hdmi/fault_run.h"
 
 namespace uwq::hdmi {
@@ -184,6 +188,32 @@ TEST(FaultCable, F12_DdcHangs) {
     EXPECT_EQ(stage.runs("ddc_timeout_dwork"), 1);
     EXPECT_EQ(Ms(stage.LogTime("unreadable")), 1550);  // 200 ms after 1.35
     EXPECT_EQ(stage.stats().ddc.stale, 1);             // the abort's own completion
+  });
+}
+
+// A transfer that is given up takes its time-out with it: no run for nothing later.
+TEST(FaultCable, F12_HungTransferIsGivenUp) {
+  OnStage(8, [] {
+    StageOptions options;
+    options.desired = false;
+    Stage stage(options);
+    const auto armed = [&] {
+      const std::vector<std::string> busy = stage.driver().BusyWorks();
+      return std::count(busy.begin(), busy.end(), "ddc_timeout_dwork") != 0;
+    };
+    stage.Plug(kSlotDvi);  // no SCDC: the bus is quiet
+    stage.RunUntil(3 * kSecond);
+    stage.Inject(HDMI_OP_DDC_HANG, 1);
+    EXPECT_TRUE(stage.driver().SetProtection(true).ok());
+    stage.RunFor(50 * kMs);
+    EXPECT_TRUE(armed());
+    EXPECT_TRUE(stage.driver().SetProtection(false).ok());
+    stage.RunFor(kMs);
+    EXPECT_EQ(stage.stats().ddc.aborted, 1);
+    EXPECT_FALSE(armed());
+    stage.RunFor(kSecond);
+    EXPECT_EQ(stage.runs("ddc_timeout_dwork"), 0);
+    EXPECT_EQ(stage.stats().ddc.timed_out, 0);
   });
 }
 

@@ -69,6 +69,10 @@ void DdcEngine::EndLocked(absl::Status status, std::vector<DriverWork*>& ended) 
   current_->status_ = std::move(status);
   current_->state_ = DdcRequest::State::kDone;
   ended.push_back(current_->then_);
+  FreeBusLocked();
+}
+
+void DdcEngine::FreeBusLocked() {
   current_ = nullptr;
   (void)timeout_work_.Cancel();  // false: it runs, and will find nothing due
 }
@@ -109,7 +113,7 @@ void DdcEngine::Forget(DdcRequest& request) {
     if (current_ == &request) {
       ++counts_.aborted;
       (void)hardware_.Send(ValueCommand(HDMI_CMD_DDC_ABORT, generation_, request.id_));
-      current_ = nullptr;
+      FreeBusLocked();
       StartLocked(ended);
     }
     waiting_.erase(std::remove(waiting_.begin(), waiting_.end(), &request), waiting_.end());
@@ -123,7 +127,7 @@ void DdcEngine::AbortAll() {
   if (current_ != nullptr) {
     ++counts_.aborted;
     (void)hardware_.Send(ValueCommand(HDMI_CMD_DDC_ABORT, generation_, current_->id_));
-    current_ = nullptr;
+    FreeBusLocked();
   }
   waiting_.clear();
   for (DdcRequest* request : all_) request->state_ = DdcRequest::State::kIdle;

@@ -92,6 +92,8 @@ class DdcEngine {
   void StartLocked(std::vector<DriverWork*>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndLocked(absl::Status status, std::vector<DriverWork*>& ended)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Nothing is on the wire any more, and nothing is waited for.
+  void FreeBusLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Hardware& hardware_;
   DriverWork& timeout_work_;
