@@ -13,8 +13,6 @@
 namespace uwq::hdmi {
 namespace {
 
-using Verdict = HdcpAction::Verdict;
-
 constexpr absl::Duration kReceiverPoll = absl::Milliseconds(500);  // A0
 // The specification's 100 ms, counted from the last byte of Aksv.
 constexpr absl::Duration kR0After = absl::Milliseconds(100);
@@ -34,10 +32,6 @@ constexpr int kReadsMax = 3;
 // A frame number further ahead than this costs too much to follow; a link that was
 // not looked at for so long is authenticated anew instead.
 constexpr uint64_t kFramesMax = 128 * 256;
-
-uint16_t Le16(const std::vector<uint8_t>& bytes) {
-  return static_cast<uint16_t>(bytes[0] | bytes[1] << 8);
-}
 
 }  // namespace
 
@@ -69,42 +63,12 @@ std::string Hdcp14Machine::state() const {
 
 // --- Building actions ---------------------------------------------------------------------
 
-HdcpAction Hdcp14Machine::Transfer(State state, std::vector<DdcMessage> messages) {
-  state_ = state;
-  HdcpAction action;
-  action.transfer = std::move(messages);
-  return action;
-}
-
 HdcpAction Hdcp14Machine::Read(State state, uint8_t reg, uint16_t length) {
   return Transfer(state, DdcReadRegister(HDMI_DDC_ADDR_HDCP, reg, length));
 }
 
 HdcpAction Hdcp14Machine::Write(State state, uint8_t reg, const std::vector<uint8_t>& bytes) {
   return Transfer(state, DdcWriteRegister(HDMI_DDC_ADDR_HDCP, reg, bytes));
-}
-
-HdcpAction Hdcp14Machine::Again(State state, absl::Duration delay, std::string note) {
-  state_ = state;
-  HdcpAction action;
-  action.again = delay;
-  action.note = std::move(note);
-  return action;
-}
-
-HdcpAction Hdcp14Machine::Fail(std::string note) {
-  state_ = State::kIdle;
-  HdcpAction action;
-  action.verdict = Verdict::kFailed;
-  action.encrypt = false;
-  action.stop_watchdog = true;
-  action.note = std::move(note);
-  return action;
-}
-
-bool Hdcp14Machine::Revoked(uint64_t ksv) const {
-  const std::shared_ptr<const Srm> srm = env_.srm();
-  return srm != nullptr && srm->RevokedKsv(ksv);
 }
 
 // --- First part --------------------------------------------------------------------------
@@ -202,10 +166,8 @@ HdcpAction Hdcp14Machine::OnBksv(const std::vector<uint8_t>& bytes) {
     if (++reads_ < 2) return Read(State::kReadBksv, HDCP14_REG_BKSV, 5);
     return Fail(std::string(bksv.status().message()));
   }
-  if (Revoked(*bksv)) {
-    HdcpAction action = Fail(absl::StrCat("receiver ", KsvToString(*bksv), " is revoked"));
-    action.verdict = Verdict::kRefused;
-    return action;
+  if (Revoked(SrmIdOfKsv(*bksv))) {
+    return Refuse(absl::StrCat("receiver ", KsvToString(*bksv), " is revoked"));
   }
   an_ = env_.random();
   if (absl::Status s = session_.Start(env_.keys, an_, *bksv, repeater_); !s.ok()) {
@@ -232,10 +194,7 @@ HdcpAction Hdcp14Machine::OnR0(uint16_t r0) {
 // --- Second part -------------------------------------------------------------------------
 
 HdcpAction Hdcp14Machine::PollReadyAgain() {
-  const absl::Duration left = absl::Nanoseconds(ready_deadline_ns_ - env_.now()) - kReadyLastLook;
-  // Past the last look the watchdog decides; a poll that is never asked for.
-  if (left <= absl::ZeroDuration()) return {};
-  return Again(State::kWaitReady, std::min(kReadyPoll, left), "");
+  return PollUntil(State::kWaitReady, ready_deadline_ns_, kReadyPoll, kReadyLastLook);
 }
 
 HdcpAction Hdcp14Machine::OnReady(uint8_t bcaps) {
@@ -266,10 +225,9 @@ HdcpAction Hdcp14Machine::OnV(const std::vector<uint8_t>& v) {
   }
   for (size_t i = 0; i + HDCP14_KSV_BYTES <= fifo_.size(); i += HDCP14_KSV_BYTES) {
     const uint64_t ksv = hdcp14_get_le(&fifo_[i], HDCP14_KSV_BYTES);
-    if (!Revoked(ksv)) continue;
-    HdcpAction action = Fail(absl::StrCat("downstream device ", KsvToString(ksv), " is revoked"));
-    action.verdict = Verdict::kRefused;
-    return action;
+    if (Revoked(SrmIdOfKsv(ksv))) {
+      return Refuse(absl::StrCat("downstream device ", KsvToString(ksv), " is revoked"));
+    }
   }
   const Bstatus status = ParseBstatus(bstatus_);
   return Authenticated(absl::StrFormat("KSV list: %d devices, depth %d, %d bytes, V' ok, SRM ok",
@@ -277,16 +235,6 @@ HdcpAction Hdcp14Machine::OnV(const std::vector<uint8_t>& v) {
 }
 
 // --- Third part --------------------------------------------------------------------------
-
-HdcpAction Hdcp14Machine::Authenticated(std::string note) {
-  state_ = State::kAuthenticated;
-  reads_ = 0;
-  HdcpAction action;
-  action.verdict = Verdict::kAuthenticated;
-  action.encrypt = true;
-  action.note = std::move(note);
-  return action;
-}
 
 HdcpAction Hdcp14Machine::CheckLink(const LinkView& view) {
   if (!authenticated()) return {};
@@ -318,14 +266,11 @@ HdcpAction Hdcp14Machine::OnRi(uint16_t ri) {
 
 HdcpAction Hdcp14Machine::CheckRevocation() {
   if (state_ == State::kIdle) return {};
-  bool revoked = Revoked(session_.bksv());
+  bool revoked = Revoked(SrmIdOfKsv(session_.bksv()));
   for (size_t i = 0; i + HDCP14_KSV_BYTES <= fifo_.size(); i += HDCP14_KSV_BYTES) {
-    revoked = revoked || Revoked(hdcp14_get_le(&fifo_[i], HDCP14_KSV_BYTES));
+    revoked = revoked || Revoked(SrmIdOfKsv(hdcp14_get_le(&fifo_[i], HDCP14_KSV_BYTES)));
   }
-  if (!revoked) return {};
-  HdcpAction action = Fail("the new SRM revokes a device of this link");
-  action.verdict = Verdict::kRefused;
-  return action;
+  return revoked ? Refuse("the new SRM revokes a device of this link") : HdcpAction();
 }
 
 }  // namespace uwq::hdmi

@@ -15,26 +15,38 @@
 #ifndef UWQ_DRIVERS_HDMI_EXAMPLE_DRIVER_HDCP14_MACHINE_H_
 #define UWQ_DRIVERS_HDMI_EXAMPLE_DRIVER_HDCP14_MACHINE_H_
 
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "drivers/hdmi_example/driver/hdcp_machine.h"
+#include "drivers/hdmi_example/driver/hdcp_machine_base.h"
 #include "drivers/hdmi_example/hdcp/hdcp14.h"
-#include "drivers/hdmi_example/hdcp/srm.h"
-#include "workqueue/base/sync_types.h"
 
 namespace uwq::hdmi {
 
-class Hdcp14Machine : public HdcpMachine {
+enum class Hdcp14State {
+  kIdle,
+  kReadBcaps,  // A0
+  kReadBksv,   // A1 ...
+  kWriteAinfo,
+  kWriteAn,
+  kWriteAksv,
+  kReadR0,       // A3
+  kWaitReady,    // A8
+  kReadBstatus,  // A9 ...
+  kReadFifo,
+  kReadV,
+  kAuthenticated,  // A4
+  kReadRi,         // A5
+};
+
+struct Hdcp14Env : HdcpEnv {
+  hdcp14_device_keys keys = {};
+};
+
+class Hdcp14Machine : public HdcpMachineBase<Hdcp14State, Hdcp14Env> {
  public:
-  struct Env {
-    hdcp14_device_keys keys = {};
-    std::function<uint64_t()> random;                 // for An
-    std::function<base::Nanos()> now;                 // in the world's time
-    std::function<std::shared_ptr<const Srm>()> srm;  // null: none
-  };
-  explicit Hdcp14Machine(Env env) : env_(std::move(env)) {}
+  explicit Hdcp14Machine(Env env) : HdcpMachineBase(std::move(env)) {}
 
   const char* name() const override { return "HDCP 1.4"; }
   // VSYNC128 comes every 2.13 s at 60 Hz; the rule is "at least every 2 s".
@@ -45,35 +57,14 @@ class Hdcp14Machine : public HdcpMachine {
   HdcpAction Watchdog() override;
   HdcpAction CheckLink(const LinkView& view) override;
   HdcpAction CheckRevocation() override;
-  void Stop() override { state_ = State::kIdle; }
   bool authenticated() const override {
     return state_ == State::kAuthenticated || state_ == State::kReadRi;
   }
-  bool idle() const override { return state_ == State::kIdle; }
   std::string state() const override;
 
  private:
-  enum class State {
-    kIdle,
-    kReadBcaps,  // A0
-    kReadBksv,   // A1 ...
-    kWriteAinfo,
-    kWriteAn,
-    kWriteAksv,
-    kReadR0,       // A3
-    kWaitReady,    // A8
-    kReadBstatus,  // A9 ...
-    kReadFifo,
-    kReadV,
-    kAuthenticated,  // A4
-    kReadRi,         // A5
-  };
-
-  HdcpAction Transfer(State state, std::vector<DdcMessage> messages);
   HdcpAction Read(State state, uint8_t reg, uint16_t length);
   HdcpAction Write(State state, uint8_t reg, const std::vector<uint8_t>& bytes);
-  HdcpAction Again(State state, absl::Duration delay, std::string note);
-  HdcpAction Fail(std::string note);
   HdcpAction OnTransferFailed(const absl::Status& status);
   HdcpAction OnBcaps(uint8_t bcaps);
   HdcpAction OnBksv(const std::vector<uint8_t>& bytes);
@@ -83,15 +74,10 @@ class Hdcp14Machine : public HdcpMachine {
   HdcpAction OnV(const std::vector<uint8_t>& v);
   HdcpAction OnRi(uint16_t ri);
   HdcpAction PollReadyAgain();
-  HdcpAction Authenticated(std::string note);
-  bool Revoked(uint64_t ksv) const;
 
-  const Env env_;
-  State state_ = State::kIdle;
   Hdcp14Session session_;
   bool repeater_ = false;
   bool postpone_encryption_ = false;  // until the second part is done
-  int reads_ = 0;                     // of the value that is being compared
   uint64_t an_ = 0;
   base::Nanos ready_deadline_ns_ = 0;
   base::Nanos first_nak_ns_ = 0;  // of a link check that gets no answer; 0: none

@@ -13,8 +13,6 @@
 namespace uwq::hdmi {
 namespace {
 
-using Verdict = HdcpAction::Verdict;
-
 // A little more than the specification's 200 ms between the session key and the first
 // encrypted frame: test equipment wants strictly more.
 constexpr absl::Duration kEncryptAfter = absl::Milliseconds(kEncryptAfterMs + 10);
@@ -45,10 +43,6 @@ const Answer& AnswerOf(uint8_t id) {
   return found == std::end(kAnswers) ? kAnswers[0] : *found;
 }
 
-uint16_t Le16(const std::vector<uint8_t>& bytes) {
-  return static_cast<uint16_t>(bytes[0] | bytes[1] << 8);
-}
-
 RandomSource BytesFrom(std::function<uint64_t()> random) {
   return [random = std::move(random)](absl::Span<uint8_t> out) {
     for (size_t i = 0; i < out.size(); i += 8) {
@@ -63,7 +57,7 @@ RandomSource BytesFrom(std::function<uint64_t()> random) {
 }  // namespace
 
 Hdcp22Machine::Hdcp22Machine(Env env)
-    : env_(std::move(env)), tx_(env_.authority, BytesFrom(env_.random), &pairings_) {}
+    : HdcpMachineBase(std::move(env)), tx_(env_.authority, BytesFrom(env_.random), &pairings_) {}
 
 std::string Hdcp22Machine::state() const {
   switch (state_) {
@@ -90,13 +84,6 @@ std::string Hdcp22Machine::state() const {
 
 // --- Building actions ---------------------------------------------------------------------
 
-HdcpAction Hdcp22Machine::Transfer(State state, std::vector<DdcMessage> messages) {
-  state_ = state;
-  HdcpAction action;
-  action.transfer = std::move(messages);
-  return action;
-}
-
 HdcpAction Hdcp22Machine::Write(const Hdcp22Message& message, uint8_t expecting) {
   expecting_ = expecting;
   return Transfer(State::kWrite, DdcWriteRegister(HDMI_DDC_ADDR_HDCP, HDCP22_REG_WRITE, message));
@@ -116,34 +103,8 @@ HdcpAction Hdcp22Machine::Await() {
 }
 
 HdcpAction Hdcp22Machine::PollAgain() {
-  state_ = State::kWait;
-  HdcpAction action;
-  const absl::Duration left = absl::Nanoseconds(deadline_ns_ - env_.now()) - kLastLook;
-  // Past the last look the watchdog decides.
-  if (left <= absl::ZeroDuration()) return action;
-  action.again = std::min(absl::Milliseconds(AnswerOf(expecting_).poll_ms), left);
-  return action;
-}
-
-HdcpAction Hdcp22Machine::Fail(std::string note) {
-  state_ = State::kIdle;
-  HdcpAction action;
-  action.verdict = Verdict::kFailed;
-  action.encrypt = false;
-  action.stop_watchdog = true;
-  action.note = std::move(note);
-  return action;
-}
-
-HdcpAction Hdcp22Machine::Refuse(std::string note) {
-  HdcpAction action = Fail(std::move(note));
-  action.verdict = Verdict::kRefused;
-  return action;
-}
-
-bool Hdcp22Machine::Revoked(const Bytes5& id) const {
-  const std::shared_ptr<const Srm> srm = env_.srm();
-  return srm != nullptr && srm->Revoked(id);
+  return PollUntil(State::kWait, deadline_ns_, absl::Milliseconds(AnswerOf(expecting_).poll_ms),
+                   kLastLook);
 }
 
 // --- Authentication -------------------------------------------------------------------------
@@ -161,7 +122,7 @@ HdcpAction Hdcp22Machine::Step() {
     case State::kWait:
       return Transfer(State::kPoll, DdcReadRegister(HDMI_DDC_ADDR_HDCP, HDCP22_REG_STATUS, 2));
     case State::kWaitEncrypt:
-      return Authenticated();
+      return Encrypted();
     default:
       return {};  // the driver's work ran for another reason
   }
@@ -170,22 +131,14 @@ HdcpAction Hdcp22Machine::Step() {
 HdcpAction Hdcp22Machine::Done(const absl::StatusOr<std::vector<DdcMessage>>& result) {
   if (!result.ok()) {
     switch (state_) {
-      case State::kReadVersion: {
+      case State::kReadVersion:
         // A receiver that does not answer yet has not failed.
-        HdcpAction action;
-        action.again = kReceiverPoll;
-        action.note = "the receiver does not answer yet";
-        return action;
-      }
+        return Again(State::kReadVersion, kReceiverPoll, "the receiver does not answer yet");
       case State::kPoll:
         return PollAgain();
-      case State::kReadStatus: {
-        if (++reads_ >= kReadsMax)
-          return Fail(absl::StrCat("RxStatus: ", result.status().message()));
-        HdcpAction action;
-        action.again = kReadAgain;
-        return action;
-      }
+      case State::kReadStatus:
+        if (++reads_ < kReadsMax) return Again(State::kReadStatus, kReadAgain);
+        return Fail(absl::StrCat("RxStatus: ", result.status().message()));
       default:
         return Fail(absl::StrCat(state(), ": ", result.status().message()));
     }
@@ -193,11 +146,7 @@ HdcpAction Hdcp22Machine::Done(const absl::StatusOr<std::vector<DdcMessage>>& re
   const std::vector<uint8_t>& bytes = result->back().data;
   switch (state_) {
     case State::kReadVersion:
-      if ((bytes[0] & HDCP22_VERSION_2_2) == 0) {
-        HdcpAction action = Fail("");
-        action.verdict = Verdict::kUnsupported;
-        return action;
-      }
+      if ((bytes[0] & HDCP22_VERSION_2_2) == 0) return End(Verdict::kUnsupported, "");
       return Write(tx_.AkeInit(), kAkeSendCert);
     case State::kWrite:
       if (expecting_ == kReceiverIdAck) return ManageStream();
@@ -335,22 +284,13 @@ HdcpAction Hdcp22Machine::ManageStream() {
 
 HdcpAction Hdcp22Machine::WaitForEncryption() {
   const absl::Duration left = kEncryptAfter - absl::Nanoseconds(env_.now() - keyed_ns_);
-  if (left <= absl::ZeroDuration()) return Authenticated();
-  state_ = State::kWaitEncrypt;
+  if (left <= absl::ZeroDuration()) return Encrypted();
   expecting_ = 0;
-  HdcpAction action;
-  action.again = left;
-  return action;
+  return Again(State::kWaitEncrypt, left);
 }
 
-HdcpAction Hdcp22Machine::Authenticated() {
-  state_ = State::kAuthenticated;
-  reads_ = 0;
-  HdcpAction action;
-  action.verdict = Verdict::kAuthenticated;
-  action.encrypt = true;
-  action.note = absl::StrCat("authenticated, content of type ", env_.content_type());
-  return action;
+HdcpAction Hdcp22Machine::Encrypted() {
+  return Authenticated(absl::StrCat("authenticated, content of type ", env_.content_type()));
 }
 
 HdcpAction Hdcp22Machine::CheckLink(const LinkView& /*view*/) {

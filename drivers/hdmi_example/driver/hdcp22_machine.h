@@ -13,32 +13,41 @@
 #define UWQ_DRIVERS_HDMI_EXAMPLE_DRIVER_HDCP22_MACHINE_H_
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "drivers/hdmi_example/driver/hdcp_machine.h"
+#include "drivers/hdmi_example/driver/hdcp_machine_base.h"
 #include "drivers/hdmi_example/hdcp/hdcp22.h"
-#include "drivers/hdmi_example/hdcp/srm.h"
-#include "workqueue/base/sync_types.h"
 
 namespace uwq::hdmi {
 
-class Hdcp22Machine : public HdcpMachine {
+enum class Hdcp22State {
+  kIdle,
+  kReadVersion,
+  kWrite,        // a message goes out; expecting_ says what answers it
+  kWait,         // between two looks at RxStatus
+  kPoll,         // RxStatus is being read
+  kReadMessage,  // the answer is being read
+  kWaitEncrypt,
+  kAuthenticated,  // from here on authenticated()
+  kReadStatus,     // the link check
+  kReadList,       // the repeater's tree has changed
+  kWriteAck,
+};
+
+struct Hdcp22Env : HdcpEnv {
+  explicit Hdcp22Env(RsaKey key) : authority(std::move(key)) {}
+  RsaKey authority;                   // certificates are checked with it
+  std::function<int()> content_type;  // of the stream: 0 or 1
+  // A round of the locality check has ended: after so long, or by its limit.
+  std::function<void(base::Nanos took, bool late)> on_locality;
+  // The specification allows 1024 rounds; drivers give up after 3 to 10.
+  int locality_rounds = 10;
+};
+
+class Hdcp22Machine : public HdcpMachineBase<Hdcp22State, Hdcp22Env> {
  public:
-  struct Env {
-    explicit Env(RsaKey key) : authority(std::move(key)) {}
-    RsaKey authority;                                 // certificates are checked with it
-    std::function<uint64_t()> random;                 // for rtx, km, rn, ks, riv
-    std::function<base::Nanos()> now;                 // in the world's time
-    std::function<std::shared_ptr<const Srm>()> srm;  // null: none
-    std::function<int()> content_type;                // of the stream: 0 or 1
-    // A round of the locality check has ended: after so long, or by its limit.
-    std::function<void(base::Nanos took, bool late)> on_locality;
-    // The specification allows 1024 rounds; drivers give up after 3 to 10.
-    int locality_rounds = 10;
-  };
   explicit Hdcp22Machine(Env env);
 
   const char* name() const override { return "HDCP 2.2"; }
@@ -49,34 +58,15 @@ class Hdcp22Machine : public HdcpMachine {
   HdcpAction Watchdog() override;
   HdcpAction CheckLink(const LinkView& view) override;
   HdcpAction CheckRevocation() override;
-  void Stop() override { state_ = State::kIdle; }
   bool authenticated() const override { return state_ >= State::kAuthenticated; }
-  bool idle() const override { return state_ == State::kIdle; }
   std::string state() const override;
 
  private:
-  enum class State {
-    kIdle,
-    kReadVersion,
-    kWrite,        // a message goes out; expecting_ says what answers it
-    kWait,         // between two looks at RxStatus
-    kPoll,         // RxStatus is being read
-    kReadMessage,  // the answer is being read
-    kWaitEncrypt,
-    kAuthenticated,  // from here on authenticated()
-    kReadStatus,     // the link check
-    kReadList,       // the repeater's tree has changed
-    kWriteAck,
-  };
-
-  HdcpAction Transfer(State state, std::vector<DdcMessage> messages);
   // Writes a message; `expecting` is the id of the answer, 0 for none.
   HdcpAction Write(const Hdcp22Message& message, uint8_t expecting);
   // Begins to wait for expecting_: the first look, and the watchdog.
   HdcpAction Await();
   HdcpAction PollAgain();
-  HdcpAction Fail(std::string note);
-  HdcpAction Refuse(std::string note);  // trying again is of no use
   HdcpAction OnStatus(uint16_t status);
   HdcpAction OnMessage(const Hdcp22Message& message);
   HdcpAction OnLinkStatus(uint16_t status);
@@ -84,19 +74,15 @@ class Hdcp22Machine : public HdcpMachine {
   HdcpAction ManageStream();
   HdcpAction LocalityRound(std::string note);
   HdcpAction WaitForEncryption();
-  HdcpAction Authenticated();
-  bool Revoked(const Bytes5& id) const;
+  HdcpAction Encrypted();
 
-  const Env env_;
   PairingTable pairings_;
   Hdcp22Transmitter tx_;
-  State state_ = State::kIdle;
   uint8_t expecting_ = 0;        // kReceiverIdAck: that is what goes out, nothing answers it
   base::Nanos asked_ns_ = 0;     // when the wait for expecting_ began
   base::Nanos deadline_ns_ = 0;  // of it
   base::Nanos keyed_ns_ = 0;     // when SKE_Send_Eks had gone out
   int rounds_ = 0;               // of the locality check
-  int reads_ = 0;                // of RxStatus that failed in a row
 };
 
 }  // namespace uwq::hdmi

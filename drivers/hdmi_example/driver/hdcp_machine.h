@@ -8,7 +8,7 @@
 // it by Done()) or a delay (answer it by Step()).  The watchdog runs beside it.
 //
 // The protocol's times are here and nowhere else; threads, queues and the bus are
-// not.  Read on: hdcp14_machine.h, hdcp22_machine.h, protection.cc (who drives it).
+// not.  Read on: hdcp_machine_base.h, protection.cc (who drives it).
 #ifndef UWQ_DRIVERS_HDMI_EXAMPLE_DRIVER_HDCP_MACHINE_H_
 #define UWQ_DRIVERS_HDMI_EXAMPLE_DRIVER_HDCP_MACHINE_H_
 

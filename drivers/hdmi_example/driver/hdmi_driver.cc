@@ -99,13 +99,8 @@ HdmiDriver::HdmiDriver(std::unique_ptr<Hardware> hardware, DriverOptions options
       link_request_(ddc_, &link_check_work_),
       random_(options_.seed) {
   Hdcp14Machine::Env env;
+  FillEnv(&Latch::srm, env);
   hdcp14_authority_device(options_.authority, kTransmitterIndex, &env.keys);
-  env.random = [this] { return Random(); };
-  env.now = [this] { return WorldNow(); };
-  env.srm = [this] {
-    base::MutexLock lock(&mutex_);
-    return latch_.srm;
-  };
   hdcp14_ = std::make_unique<Hdcp14Machine>(std::move(env));
   hdcp_ = hdcp14_.get();
   if (options_.hdcp22_authority.has_value()) MakeHdcp22();
@@ -121,14 +116,18 @@ HdmiDriver::HdmiDriver(std::unique_ptr<Hardware> hardware, DriverOptions options
   latch_.accepting = true;
 }
 
-void HdmiDriver::MakeHdcp22() {
-  Hdcp22Machine::Env env(*options_.hdcp22_authority);
+void HdmiDriver::FillEnv(std::shared_ptr<const Srm> Latch::*srm, HdcpEnv& env) {
   env.random = [this] { return Random(); };
   env.now = [this] { return WorldNow(); };
-  env.srm = [this] {
+  env.srm = [this, srm] {
     base::MutexLock lock(&mutex_);
-    return latch_.srm22;
+    return latch_.*srm;
   };
+}
+
+void HdmiDriver::MakeHdcp22() {
+  Hdcp22Machine::Env env(*options_.hdcp22_authority);
+  FillEnv(&Latch::srm22, env);
   env.content_type = [this] { return content_type_; };
   env.on_locality = [this](base::Nanos took, bool late) {
     base::MutexLock lock(&mutex_);

@@ -40,7 +40,7 @@
 #include "drivers/hdmi_example/driver/ddc_engine.h"
 #include "drivers/hdmi_example/driver/driver_work.h"
 #include "drivers/hdmi_example/driver/hardware.h"
-#include "drivers/hdmi_example/driver/hdcp_machine.h"
+#include "drivers/hdmi_example/driver/hdcp_machine_base.h"
 #include "drivers/hdmi_example/driver/port_state.h"
 #include "drivers/hdmi_example/edid/eddc.h"
 #include "drivers/hdmi_example/edid/edid.h"
@@ -211,6 +211,9 @@ class HdmiDriver : private Hardware::Handler {
   void SetEncryption(bool on);
 
   // --- Helpers ---------------------------------------------------------------------------
+  struct Latch;
+  // What both machines ask for; `srm`: which of the latched lists.
+  void FillEnv(std::shared_ptr<const Srm> Latch::*srm, HdcpEnv& env);
   void MakeHdcp22();
   void Log(LogLine::Kind kind, std::string text);
   void Info(std::string text) { Log(LogLine::Kind::kInfo, std::move(text)); }
