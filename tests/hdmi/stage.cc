@@ -260,6 +260,11 @@ void Stage::ClientStep(const ScriptStep& step) {
       }
       break;
     case ClientOp::kCecRequest: {
+      // On real threads the screen of the script may be late.
+      for (int i = 0; !kVirtualTime && !tolerant_ && i < 600; ++i) {
+        if (state().physical_address != 0xffff) break;
+        RunFor(static_cast<int64_t>(options_.speed * 100) * kMs);
+      }
       size_t index;
       {
         base::MutexLock lock(&mutex_);
