@@ -85,6 +85,12 @@ class DemoTest(unittest.TestCase):
             self.demo(f"--sink={TESTDATA}/{name}.edid", "--fault=F3", "--speed=8",
                       "--color=never")
 
+    def test_the_evening(self):
+        out, err = self.demo("--speed=3", "--color=never")
+        self.assertNotIn("FAIL", out)
+        self.assertIn("less than 2 % of one core", out)
+        self.assertEqual(err, "")
+
     def test_fault_with_trace_and_plot(self):
         trace, plot = self.path("run.trace.json"), self.path("run.svg")
         out, _ = self.demo("--fault=ri-wrong", "--speed=8", f"--trace={trace}", f"--plot={plot}",

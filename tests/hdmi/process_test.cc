@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -52,10 +51,9 @@ bool Await(const std::function<bool()>& condition) {
 class ProcessTest : public testing::Test {
  protected:
   ProcessTest() {
-    static std::atomic<int> n{0};
     DeviceChild::Options options;
     options.program = kDeviceProgram;
-    options.name = absl::StrCat("process-test-", getpid(), "-", ++n);
+    options.name = UniqueDeviceName("process-test");
     options.speed = kSpeed;
     device_name_ = absl::StrCat("sim:", options.name);
     device_ = std::make_unique<DeviceChild>(options);

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "drivers/hdmi_example/demo/fault_outcome.h"
 #include "drivers/hdmi_example/demo/standard_edids.h"
 #include "drivers/hdmi_example/demo/trace_file.h"
 #include "drivers/hdmi_example/device/hdcp22_sink.h"
@@ -24,6 +25,7 @@ namespace {
 
 constexpr double kLookSeconds = 0.1;             // of this machine: at stop(), at the progress line
 constexpr base::Nanos kQuietNs = 1'500'000'000;  // then the progress line comes
+constexpr base::Nanos kLateNs = 10'000'000'000;  // for an outcome that is late
 
 void SleepNs(int64_t ns) {
   timespec left{ns / 1'000'000'000, ns % 1'000'000'000};
@@ -52,9 +54,14 @@ std::string Describe(const ScriptStep& step) {
 }  // namespace
 
 Demo::Demo(DemoOptions options)
-    : options_(std::move(options)), timeline_(options_.speed, options_.color) {}
+    : options_(std::move(options)), timeline_(options_.speed, options_.color) {
+  core::SetReportHandler([this](const core::Report& report) { OnReport(report); });
+}
 
-Demo::~Demo() { Finish(); }
+Demo::~Demo() {
+  Finish();
+  core::SetReportHandler(nullptr);
+}
 
 // --- Starting ----------------------------------------------------------------------------------
 
@@ -65,7 +72,7 @@ absl::Status Demo::StartDevice() {
   }
   DeviceChild::Options child;
   child.program = options_.program;
-  child.name = absl::StrCat("hdmi-demo-", getpid());
+  child.name = UniqueDeviceName("hdmi-demo");
   child.seed = options_.seed;
   child.speed = options_.speed;
   child.hdcp22 = hdcp22();
@@ -81,6 +88,11 @@ absl::Status Demo::StartDevice() {
 absl::Status Demo::Start() {
   timeline_.Header();
   if (absl::Status s = StartDevice(); !s.ok()) return s;
+  if (absl::Status s = StartDriver(); !s.ok()) return s;
+  return LoadSinks();
+}
+
+absl::Status Demo::StartDriver() {
   KupHardware::Options kup_options;
   auto hardware = KupHardware::Open(device_, kup_options);
   if (!hardware.ok()) return hardware.status();
@@ -92,6 +104,7 @@ absl::Status Demo::Start() {
   // speed that is a long time of the world.
   driver.heartbeat_limit =
       std::max(absl::Milliseconds(500), absl::Milliseconds(400) * options_.speed);
+  driver.ddc_timeout = std::max(absl::Milliseconds(200), absl::Milliseconds(40) * options_.speed);
   driver.live_connectors = &connectors_;
   if (hdcp22()) {
     auto key = Hdcp22Sinks::AuthorityKey(HDCP14_SIM_SEED);
@@ -110,7 +123,6 @@ absl::Status Demo::Start() {
       SleepNs(static_cast<int64_t>(static_cast<double>(ns) / options_.speed));
     }
   };
-  if (absl::Status s = LoadSinksInto(**hardware); !s.ok()) return s;
   auto made = HdmiDriver::Create(*std::move(hardware), std::move(driver));
   if (!made.ok()) return made.status();
   driver_ = *std::move(made);
@@ -123,14 +135,14 @@ absl::Status Demo::Start() {
   return absl::OkStatus();
 }
 
-absl::Status Demo::LoadSinksInto(Hardware& hardware) {
+absl::Status Demo::LoadSinks() {
   for (int slot = 0; slot < HDMI_DEV_SLOTS; ++slot) {
     SinkSpec sink = StandardSink(slot, StandardEdid(slot));
     if (slot == kSlotTv && !options_.sink.empty()) sink = SinkForEdid(options_.sink);
     if (hdcp22() && slot <= kSlotAvr) sink.flags |= HDMI_SINK_HDCP22;
     auto command = SinkLoadCommand(slot, sink);
     if (!command.ok()) return command.status();
-    if (absl::Status s = hardware.Send(*command); !s.ok()) return s;
+    if (absl::Status s = driver_->hardware().Send(*command); !s.ok()) return s;
   }
   return absl::OkStatus();
 }
@@ -139,6 +151,8 @@ absl::Status Demo::LoadSinksInto(Hardware& hardware) {
 
 absl::StatusOr<int> Demo::Run() {
   if (absl::Status s = Start(); !s.ok()) return s;
+  // Only now: at a high speed, starting two processes takes seconds of the world.
+  timeline_.Begin();
   std::vector<ScriptStep> steps =
       options_.fault != nullptr ? FaultScript(*options_.fault) : MovieNight().steps;
   if (options_.fault != nullptr) {
@@ -146,6 +160,7 @@ absl::StatusOr<int> Demo::Run() {
     wish.actor = Actor::kClient;
     wish.client = ClientOp::kProtection;
     wish.a = 1;
+    wish.text = "the client wants protected content";
     const bool own = std::any_of(steps.begin(), steps.end(), [](const ScriptStep& s) {
       return s.client == ClientOp::kProtection;
     });
@@ -157,6 +172,7 @@ absl::StatusOr<int> Demo::Run() {
   }
   const int64_t run_ns = options_.fault != nullptr ? options_.fault->run_ns : MovieNight().run_ns;
   Play(steps, static_cast<double>(run_ns) / 1e9);
+  if (options_.fault != nullptr) AwaitOutcome();
   Finish();
   if (stopped_) {
     timeline_.Say(Timeline::Who::kDemo, "stopped by the user");
@@ -180,7 +196,7 @@ void Demo::Play(const std::vector<ScriptStep>& steps, double end_seconds) {
       case Actor::kClient:
         timeline_.Say(Timeline::Who::kClient, Describe(step));
         ClientStep(step);
-        if (step.client == ClientOp::kShutdown) return;
+        if (driver_ == nullptr) return;  // it was a shutdown
         break;
       case Actor::kProcess:
         timeline_.Say(Timeline::Who::kWorld, Describe(step));
@@ -205,6 +221,21 @@ bool Demo::WaitUntil(double seconds) {
                                          ProtectionName(s.protection), s.hdcp));
     }
     SleepNs(static_cast<int64_t>(std::min(left, kLookSeconds) * 1e9));
+  }
+}
+
+// At a high speed a machine that is busy is late by seconds of the world.
+void Demo::AwaitOutcome() {
+  const Outcome outcome = OutcomeOf(options_.fault->id);
+  const base::Nanos until = base::Now() + kLateNs;
+  const auto late = [&] {
+    return driver_ != nullptr && outcome != Outcome::kRemoved &&
+           !CheckOutcome(outcome, driver_->state()).empty() && base::Now() < until;
+  };
+  if (!stopped_ && late()) {
+    timeline_.Say(Timeline::Who::kDemo, absl::StrCat("late; waiting for: ", OutcomeName(outcome)));
+  }
+  while (late() && WaitUntil(timeline_.seconds() + kLookSeconds * options_.speed)) {
   }
 }
 
@@ -262,11 +293,13 @@ void Demo::ClientStep(const ScriptStep& step) {
       callback_takes_ns_ = step.a;
       break;
     case ClientOp::kQueueWorks:
+      AwaitOutcome();  // what is shut down is a port that does what it should
       for (int64_t i = 0; i < step.a + step.b; ++i) {
         Workqueue& wq = i % 2 != 0 ? driver_->port_queue() : driver_->misc_queue();
         extra_.push_back(std::make_unique<DriverWork>("extra", wq, 1, nullptr, [] {}));
         (void)extra_.back()->Queue(i < step.a ? absl::ZeroDuration() : absl::Hours(1));
       }
+      Finish();
       break;
     case ClientOp::kCecRequest:
       (void)driver_->CecRequest(
@@ -287,8 +320,9 @@ void Demo::ProcessStep(const ScriptStep& step) {
     case ProcessOp::kNone:
       break;
     case ProcessOp::kRealtimeJump:
-      // Setting the clock of the whole machine is not a demo's business; the timers
-      // are CLOCK_MONOTONIC's, which tests/hdmi checks.
+      // Setting the clock of the whole machine is not a demo's business.
+      timeline_.Say(Timeline::Who::kDemo,
+                    "not done: it is the clock of the whole machine; no timer here reads it");
       break;
     case ProcessOp::kKillDevice:
       if (child_ != nullptr) child_->Kill();
@@ -301,7 +335,7 @@ void Demo::ProcessStep(const ScriptStep& step) {
       }
       while (!driver_->state().device_up && WaitUntil(timeline_.seconds() + 0.05)) {
       }
-      if (absl::Status s = LoadSinksInto(driver_->hardware()); !s.ok()) {
+      if (absl::Status s = LoadSinks(); !s.ok()) {
         timeline_.Say(Timeline::Who::kDemo, s.ToString());
       }
       ScriptStep plug;
@@ -318,7 +352,12 @@ void Demo::ProcessStep(const ScriptStep& step) {
       driver_.reset();
       break;
     case ProcessOp::kStartDriver:
-      if (absl::Status s = Start(); !s.ok()) timeline_.Say(Timeline::Who::kDemo, s.ToString());
+      // The device has gone on meanwhile: its sinks are there, and so is the cable.
+      if (absl::Status s = StartDriver(); !s.ok()) {
+        timeline_.Say(Timeline::Who::kDemo, s.ToString());
+        break;
+      }
+      (void)driver_->SetProtection(true);
       break;
     case ProcessOp::kStopDriver: {
       const pid_t self = getpid();
@@ -336,6 +375,15 @@ void Demo::ProcessStep(const ScriptStep& step) {
 }
 
 // --- Watching ----------------------------------------------------------------------------------
+
+// A mistake in the use of the library is shown, and counts against the driver; that the
+// machine stood still is nobody's mistake.
+void Demo::OnReport(const core::Report& report) {
+  timeline_.Say(Timeline::Who::kDemo, absl::StrCat("the library: ", report.text));
+  if (report.kind == core::ReportKind::kStall || report.kind == core::ReportKind::kCpuHog) return;
+  base::MutexLock lock(&mutex_);
+  reports_.push_back(report.kind);
+}
 
 void Demo::OnWork(const WorkRun& run) {
   const double at = timeline_.seconds();

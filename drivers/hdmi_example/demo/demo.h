@@ -20,6 +20,7 @@
 #include "drivers/hdmi_example/device/script.h"
 #include "drivers/hdmi_example/driver/hdmi_driver.h"
 #include "workqueue/base/sync.h"
+#include "workqueue/core/report.h"
 
 namespace uwq::hdmi {
 
@@ -54,12 +55,16 @@ class Demo {
 
   absl::Status Start();
   absl::Status StartDevice();
-  absl::Status LoadSinksInto(Hardware& hardware);
+  absl::Status StartDriver();
+  absl::Status LoadSinks();
   void Play(const std::vector<ScriptStep>& steps, double end_seconds);
+  // Waits for the state that the fault must end in, if it is late.
+  void AwaitOutcome();
   void DeviceStep(const ScriptStep& step);
   void ClientStep(const ScriptStep& step);
   void ProcessStep(const ScriptStep& step);
   bool WaitUntil(double seconds);  // false: the user wants an end
+  void OnReport(const core::Report& report);
   void OnWork(const WorkRun& run);
   void Sample();
   bool hdcp22() const { return options_.fault != nullptr && options_.fault->needs_hdcp22; }
@@ -95,6 +100,7 @@ class Demo {
   std::vector<std::pair<double, Protection>> told_ ABSL_GUARDED_BY(mutex_);
   std::vector<base::Nanos> latencies_ ABSL_GUARDED_BY(mutex_);
   std::vector<base::Nanos> run_times_ ABSL_GUARDED_BY(mutex_);
+  std::vector<core::ReportKind> reports_ ABSL_GUARDED_BY(mutex_);
   PlotData plot_ ABSL_GUARDED_BY(mutex_);
 };
 

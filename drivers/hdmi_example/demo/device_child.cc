@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,6 +78,12 @@ void DeviceChild::End(int signo) {
 
 void DeviceChild::Kill() { End(SIGKILL); }
 void DeviceChild::Stop() { End(SIGTERM); }
+
+std::string UniqueDeviceName(const char* prefix) {
+  uint32_t number = 0;
+  if (getrandom(&number, sizeof(number), 0) != sizeof(number)) number = 0;  // the id must do
+  return absl::StrCat(prefix, "-", getpid(), "-", absl::Hex(number));
+}
 
 std::string DeviceProgramBeside(const char* argv0) {
   char path[4096];

@@ -44,6 +44,10 @@ class DeviceChild {
   pid_t pid_ = -1;
 };
 
+// A name for a device that no other has: process ids are not enough, for containers that
+// share the memory of the devices count them each for itself.
+std::string UniqueDeviceName(const char* prefix);
+
 // Where hdmi_device_process lies, given argv[0] of a program built beside it.
 std::string DeviceProgramBeside(const char* argv0);
 

@@ -45,16 +45,20 @@ void Demo::CheckMovieNight() {
     for (const auto& t : told) sequence += t.second == Protection::kEnabled ? 'E' : 'D';
     Expect(sequence == "EDEDEDEDED",
            absl::StrCat("clients were told E D E D E D E D E D (", sequence, ")"));
-    const auto enabled_by = [&](double from, double until) {
-      return std::any_of(told.begin(), told.end(), [&](const auto& t) {
+    // Before the next thing happens; how long it took is shown.
+    const auto expect_enabled = [&](double from, double until, absl::string_view what) {
+      const auto found = std::find_if(told.begin(), told.end(), [&](const auto& t) {
         return t.second == Protection::kEnabled && t.first >= from && t.first <= until;
       });
+      Expect(found != told.end(), found == told.end() ? absl::StrCat("not protected after ", what)
+                                                      : absl::StrFormat("protected %.1f s after %s",
+                                                                        found->first - from, what));
     };
-    Expect(enabled_by(1, 4), "the television is protected within 3 s of its plug");
-    Expect(enabled_by(14, 19), "again after Ri' went wrong");
-    Expect(enabled_by(20, 28), "the AVR and what is behind it, too");
-    Expect(enabled_by(30, 36), "again after the client's reset");
-    Expect(enabled_by(40, 47), "again after the transmitter crashed");
+    expect_enabled(1, 10, "the television was plugged");
+    expect_enabled(14, 20, "Ri' began to be wrong");
+    expect_enabled(20.4, 30, "the AVR was plugged, with what is behind it");
+    expect_enabled(30, 40, "the client's reset");
+    expect_enabled(40, 50, "the transmitter's crash");
     Expect(final_state_.protection == Protection::kDesired && final_state_.hdcp_idle &&
                final_state_.muted,
            "the revoked AVR: DESIRED, idle, muted");
@@ -69,6 +73,11 @@ void Demo::CheckMovieNight() {
                                           }
                                           return int64_t{0};
                                         }()));
+  // As much work comes in a second of the world, at whatever speed.
+  const double at_speed_1 = cpu_percent_ / options_.speed;
+  Expect(at_speed_1 < 2,
+         absl::StrFormat("at speed 1 driver and demo take less than 2 %% of one core: %.2f %%",
+                         at_speed_1));
   Expect(s.resets == 1 && s.pending_after_reset == 0,
          absl::StrFormat("one reset, %d works pending after it, longest %s", s.pending_after_reset,
                          Micros(s.reset_ns_max)));
@@ -137,6 +146,17 @@ int Demo::Judge() {
          absl::StrFormat("an unplug is quiet in less than 50 ms: %s at most",
                          Micros(final_stats_.unplug_ns_max)));
   Expect(final_stats_.cec.double_completions == 0, "no CEC request was completed twice");
+  int mistakes = 0;
+  {
+    base::MutexLock lock(&mutex_);
+    for (const core::ReportKind kind : reports_) {
+      // F30 destroys the queues while a stranger's works are armed on them.
+      const bool of_f30 = kind == core::ReportKind::kArmedTimerAtDestroy &&
+                          options_.fault != nullptr && options_.fault->number == 30;
+      if (!of_f30) ++mistakes;
+    }
+  }
+  Expect(mistakes == 0, absl::StrFormat("the library saw %d mistakes of the driver", mistakes));
   Summary();
   bool all = true;
   printf("\n");

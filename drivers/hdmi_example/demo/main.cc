@@ -10,6 +10,7 @@
 //   hdmi_demo --device=/dev/i2c-3     looks at a real screen, and writes nothing
 //
 // Exit code: 0 every check held, 1 one did not, 2 it could not start, 130 stopped.
+// (A flag that does not exist ends it with 1, which is Abseil's choice.)
 // Read on: demo.h, ../README.md.
 #include <signal.h>
 #include <stdio.h>

@@ -19,7 +19,7 @@
 namespace uwq::hdmi {
 namespace {
 
-constexpr double kLeft = 190, kRight = 70, kWidth = 1200, kTop = 190;
+constexpr double kLeft = 200, kRight = 70, kWidth = 1200, kTop = 190;
 constexpr double kLabelApart = 17;  // labels nearer than this would cover each other
 constexpr double kRow = 22, kGap = 14;
 constexpr double kCharacter = 6.2;  // about as wide as one is at this size

@@ -34,10 +34,13 @@ std::string Latency(base::Nanos ns) {
 }  // namespace
 
 Timeline::Timeline(double speed, bool color)
-    : speed_(speed), color_(color), epoch_ns_(base::Now()), last_line_ns_(epoch_ns_) {}
+    : speed_(speed), color_(color), last_line_ns_(base::Now()) {}
 
-double Timeline::seconds() const {
-  return static_cast<double>(base::Now() - epoch_ns_) * speed_ / 1e9;
+void Timeline::Begin() { epoch_ns_.store(base::Now()); }
+
+double Timeline::SecondsAt(base::Nanos ns) const {
+  const base::Nanos epoch = epoch_ns_.load();
+  return epoch == 0 || ns < epoch ? 0 : static_cast<double>(ns - epoch) * speed_ / 1e9;
 }
 
 void Timeline::Header() {
@@ -59,7 +62,7 @@ void Timeline::OnLog(const LogLine& line) {
   const char* const color = line.kind == LogLine::Kind::kWarning ? kYellow
                             : line.kind == LogLine::Kind::kState ? kGreen
                                                                  : "";
-  const double at = static_cast<double>(line.time_ns - epoch_ns_) * speed_ / 1e9;
+  const double at = SecondsAt(line.time_ns);
   base::MutexLock lock(&mutex_);
   PrintLocked({at, Who::kDriver, line.kind == LogLine::Kind::kWarning, line.text}, color, line.work,
               line.queue, line.latency_ns);

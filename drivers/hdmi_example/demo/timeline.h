@@ -26,8 +26,10 @@ class Timeline {
   // `quiet`: only warnings and the end.
   Timeline(double speed, bool color);
 
-  // Seconds of the world since the start.
-  double seconds() const;
+  // The clock starts; until then it shows 0.  Once, any thread.
+  void Begin();
+  // Seconds of the world since then.
+  double seconds() const { return SecondsAt(base::Now()); }
 
   void Header();
   void Say(Who who, absl::string_view text);
@@ -48,6 +50,7 @@ class Timeline {
   std::vector<Mark> marks();
 
  private:
+  double SecondsAt(base::Nanos ns) const;
   void PrintLocked(const Mark& mark, const char* color, absl::string_view work,
                    absl::string_view queue, base::Nanos latency_ns)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -55,7 +58,7 @@ class Timeline {
 
   const double speed_;
   const bool color_;
-  const base::Nanos epoch_ns_;
+  base::Atomic<base::Nanos> epoch_ns_{0};  // 0: not begun
   base::Mutex mutex_;
   bool progress_shown_ ABSL_GUARDED_BY(mutex_) = false;
   base::Nanos last_line_ns_ ABSL_GUARDED_BY(mutex_);

@@ -160,7 +160,7 @@ void HdmiDriver::RecoveryWork() {
     const absl::Duration pause = kRecoveryPause * (1 << std::min(crashes_++, kCrashesMax));
     Warn(absl::StrCat("transmitter crashed; generation ", Generation(), ", up again in ",
                       absl::FormatDuration(pause)));
-    CloseLink("transmitter lost its state", /*cec_too=*/true);
+    CloseLink("crash", /*cec_too=*/true);
     mode_hash_ = 0;
     recovery_init_ = true;
     (void)recovery_work_.Queue(pause);
