@@ -48,9 +48,10 @@ void TakeCommands(kupdev_softc* channel, SimDevice& device, const std::function<
   }
 }
 
-void PostEvents(kupdev_softc* channel, SimDevice& device) {
+void PostEvents(kupdev_softc* channel, SimDevice& device, bool machine_clock) {
   std::vector<uint8_t> message;
   while (auto event = device.Pop()) {
+    if (machine_clock) event->record.time_ns = static_cast<uint64_t>(MonotonicNs());
     message.resize(sizeof(event->record));
     memcpy(message.data(), &event->record, sizeof(event->record));
     message.insert(message.end(), event->bulk.begin(), event->bulk.end());
@@ -89,7 +90,7 @@ absl::Status RunDeviceHost(const DeviceHostOptions& options) {
   while (!options.stop()) {
     TakeCommands(channel, device, now);
     device.Step(now());
-    PostEvents(channel, device);
+    PostEvents(channel, device, options.machine_clock);
     const int64_t left = device.Deadline() - now();
     int64_t wait = static_cast<int64_t>(static_cast<double>(left) / options.speed);
     wait = std::clamp<int64_t>(wait, 0, kLookNs);

@@ -21,8 +21,9 @@ struct DeviceHostOptions {
   std::string name;  // as kupdev_open() takes it, without "sim:"
   uint64_t seed = 1;
   double speed = 1;
-  bool hdcp22 = false;         // sinks may have HDCP 2.2 receivers; costs a second at the start
-  bool machine_clock = false;  // times are CLOCK_MONOTONIC's, not since the start
+  bool hdcp22 = false;  // sinks may have HDCP 2.2 receivers; costs a second at the start
+  // An event's time is CLOCK_MONOTONIC's when it is written, not the model's when it happens.
+  bool machine_clock = false;
   // Called when the channel exists; then the driver can attach.
   std::function<void()> ready;
   // Asked now and then; true ends the host in order.

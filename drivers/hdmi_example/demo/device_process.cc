@@ -26,7 +26,7 @@ ABSL_FLAG(std::string, name, "hdmi0", "name of the device; users open sim:NAME")
 ABSL_FLAG(uint64_t, seed, 1, "of bounces and floods");
 ABSL_FLAG(double, speed, 1, "seconds of the device in one second of this machine");
 ABSL_FLAG(bool, hdcp22, false, "the television and the AVR may have HDCP 2.2");
-ABSL_FLAG(bool, machine_clock, false, "times of events are CLOCK_MONOTONIC's");
+ABSL_FLAG(bool, machine_clock, false, "an event's time is CLOCK_MONOTONIC's when it is written");
 ABSL_FLAG(bool, end_with_parent, true, "end when the process that started this one ends");
 
 namespace {

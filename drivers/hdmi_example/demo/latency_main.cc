@@ -9,10 +9,15 @@
 //
 // Sleeping: loop and workers sleep in the kernel between edges, so that the way has two
 // wake-ups in it.  Spinning: a manual Runtime, whose one thread looks into the ring and
-// runs the items, without ever sleeping; for a driver that has a CPU to itself.
+// runs the items, without ever sleeping; for a driver that has a CPU to itself, which it
+// gets: it is pinned to the last CPU, and the device to the others.  Without that the
+// kernel may wake the device on the CPU of the thread that spins, and what is measured is
+// how long the device stays there.  The way is shown in two parts, at the moment at which
+// the driver is handed the record.
 // The debounce is set to nothing: it would be all that is seen.
 // Exit code: 0, or 2 if it could not start.
 // Read on: ../README.md (the numbers).
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -117,10 +122,13 @@ class Tap : public Hardware, private Hardware::Handler {
   void Stop() override { below_->Stop(); }
   absl::Status Send(const HdmiCommand& command) override { return below_->Send(command); }
   base::Nanos written_ns() const { return written_ns_.load(std::memory_order_acquire); }
+  // And when the driver was handed it.
+  base::Nanos handed_ns() const { return handed_ns_.load(std::memory_order_acquire); }
 
  private:
   void OnEvent(const HdmiEvent& event) override {
     if (event.record.type == HDMI_EV_HPD) {
+      handed_ns_.store(base::Now(), std::memory_order_release);
       written_ns_.store(static_cast<base::Nanos>(event.record.time_ns), std::memory_order_release);
     }
     handler_->OnEvent(event);
@@ -130,20 +138,36 @@ class Tap : public Hardware, private Hardware::Handler {
   const std::unique_ptr<Hardware> below_;
   Hardware::Handler* handler_ = nullptr;
   base::Atomic<base::Nanos> written_ns_{0};
+  base::Atomic<base::Nanos> handed_ns_{0};
 };
 
 struct Result {
-  std::vector<base::Nanos> latencies;
+  std::vector<base::Nanos> latencies, handed;
+
+  static double Micros(std::vector<base::Nanos>& values, double p) {
+    std::sort(values.begin(), values.end());
+    const size_t i = static_cast<size_t>(p * static_cast<double>(values.size()));
+    return static_cast<double>(values[std::min(i, values.size() - 1)]) / 1e3;
+  }
   void Print(const char* name) {
-    std::sort(latencies.begin(), latencies.end());
-    const auto at = [&](double p) {
-      const size_t i = static_cast<size_t>(p * static_cast<double>(latencies.size()));
-      return static_cast<double>(latencies[std::min(i, latencies.size() - 1)]) / 1e3;
-    };
-    absl::PrintF("%-10s HPD edge to hpd_dwork: p50 %.1f us, p90 %.1f us, p99 %.1f us (%d edges)\n",
-                 name, at(0.5), at(0.9), at(0.99), latencies.size());
+    absl::PrintF(
+        "%-10s HPD edge to hpd_dwork: p50 %.1f us, p90 %.1f us, p99 %.1f us (%d edges); "
+        "to the driver: p50 %.1f us\n",
+        name, Micros(latencies, 0.5), Micros(latencies, 0.9), Micros(latencies, 0.99),
+        latencies.size(), Micros(handed, 0.5));
   }
 };
+
+// The last CPU for the thread that spins (own), the others for everybody else; nothing
+// on a machine of one.
+void UseCpus(bool own) {
+  const int last = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) - 1;
+  if (last < 1) return;
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  for (int cpu = own ? last : 0; cpu < (own ? last + 1 : last); ++cpu) CPU_SET(cpu, &cpus);
+  (void)sched_setaffinity(0, sizeof(cpus), &cpus);  // refused: measured without it
+}
 
 absl::StatusOr<Result> Measure(const DeviceChild& child, const std::string& device, bool spinning) {
   (void)child;  // lives as long as this
@@ -208,6 +232,7 @@ absl::StatusOr<Result> Measure(const DeviceChild& child, const std::string& devi
     // An edge whose work came later than the next edge would be counted wrong.
     if (start > before && tap->written_ns() > before && start > tap->written_ns()) {
       result.latencies.push_back(start - tap->written_ns());
+      result.handed.push_back(tap->handed_ns() - tap->written_ns());
     }
   }
   if (absl::Status s = (*driver)->Remove(); !s.ok()) return s;
@@ -286,9 +311,11 @@ absl::Status Main(const char* argv0) {
   if (options.program.empty()) options.program = DeviceProgramBeside(argv0);
   options.machine_clock = true;
   for (const bool spinning : {false, true}) {
-    options.name = absl::StrCat("hdmi-latency-", getpid(), spinning ? "-spin" : "");
+    options.name = UniqueDeviceName("hdmi-latency");
     DeviceChild child(options);
+    if (spinning) UseCpus(/*own=*/false);  // the child inherits it
     if (absl::Status s = child.Start(); !s.ok()) return s;
+    if (spinning) UseCpus(/*own=*/true);
     auto result = Measure(child, absl::StrCat("sim:", options.name), spinning);
     if (!result.ok()) return result.status();
     result->Print(spinning ? "spinning" : "sleeping");
