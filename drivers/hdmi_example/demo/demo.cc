@@ -304,7 +304,7 @@ void Demo::ClientStep(const ScriptStep& step) {
     case ClientOp::kCecRequest:
       (void)driver_->CecRequest(
           {0x40, static_cast<uint8_t>(step.a)}, 0x90, absl::Seconds(1),
-          [this](absl::StatusOr<CecBytes> reply) {
+          [this](const absl::StatusOr<CecBytes>& reply) {
             timeline_.Say(Timeline::Who::kClient,
                           absl::StrCat("CEC: ", reply.ok() ? "a reply" : reply.status().message()));
           });

@@ -27,7 +27,7 @@ namespace uwq::hdmi {
 // Types of KUP messages; the record says what it is.
 enum KupMessageType : uint16_t { kKupEvent = 1, kKupCommand = 2 };
 
-class KupHardware : public Hardware {
+class KupHardware final : public Hardware {
  public:
   struct Options {
     Runtime* runtime = nullptr;
