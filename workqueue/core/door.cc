@@ -23,21 +23,59 @@ void WorkerPool::UpdateAttendedLocked() {
   if (!now) SpliceLocked();
 }
 
-void WorkerPool::EmptyDoorLocked() {
-  ListNode* node = door.newest.exchange(nullptr, std::memory_order_seq_cst);
+namespace {
+
+Workqueue* QueueOf(const ListNode* node) { return reinterpret_cast<Workqueue*>(node->prev); }
+
+// What stands at the door now, oldest first, with the queue that all of them are for, or null.
+struct Taken {
   ListNode* oldest = nullptr;
+  ListNode* newest;
+  Workqueue* sole;
+};
+Taken Empty(Door* door) {
+  ListNode* node = door->newest.exchange(nullptr, std::memory_order_seq_cst);
+  Taken taken{.newest = node, .sole = node == nullptr ? nullptr : QueueOf(node)};
   while (node != nullptr) {
     ListNode* const older = node->next;
-    node->next = oldest;
-    oldest = node;
+    if (QueueOf(node) != taken.sole) taken.sole = nullptr;
+    node->next = taken.oldest;
+    taken.oldest = node;
     node = older;
   }
+  return taken;
+}
+
+}  // namespace
+
+void WorkerPool::EmptyDoorLocked() {
+  PlaceHallLocked();
+  PlaceAllLocked(Empty(&door).oldest);
+}
+
+void WorkerPool::TakeInLocked() {
+  if (door.newest.load(std::memory_order_seq_cst) == nullptr) return;
+  // Unattended: who has pushed lets himself in, and kicks, which we would not.
+  if (!door.attended.load(std::memory_order_relaxed)) return;
+  const Taken taken = Empty(&door);
+  if (hall_ == nullptr) {
+    hall_ = taken.oldest;
+    hall_sole_ = taken.sole;
+    hall_wq_ = nullptr;
+  } else {
+    hall_newest_->next = taken.oldest;
+    if (hall_sole_ != taken.sole) hall_sole_ = nullptr;
+  }
+  hall_newest_ = taken.newest;
+}
+
+void WorkerPool::PlaceAllLocked(ListNode* oldest) {
   Workqueue* wq = nullptr;
   PoolWorkqueue* pwq = nullptr;
   while (oldest != nullptr) {
-    node = oldest;
+    ListNode* const node = oldest;
     oldest = node->next;
-    Workqueue* const its = reinterpret_cast<Workqueue*>(node->prev);
+    Workqueue* const its = QueueOf(node);
     if (its != wq) {
       wq = its;
       pwq = PlaceOfLocked(wq);
@@ -77,7 +115,7 @@ void WorkerPool::ForwardStrays() {
       strays_ = node->next;
       if (strays_ == nullptr) strays_end_ = &strays_;
     }
-    Workqueue* const wq = reinterpret_cast<Workqueue*>(node->prev);
+    Workqueue* const wq = QueueOf(node);
     base::ListInit(node);
     WorkItem* const work = WorkOf(node);
     if (LeaveDoor(work)) WakeClaimWaiters(work);

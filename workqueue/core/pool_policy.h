@@ -52,15 +52,16 @@ constexpr bool TooManyWorkers(const PoolView& p) {
 }
 
 // Whether an unbound pool's items are so short that a second worker would only get in
-// the first one's way (docs/concurrency_management.md).  A stall is not soon forgotten.
+// the first one's way (docs/concurrency_management.md).  One long stretch after two short
+// ones is forgiven: the thread may have been preempted.  A stall is not soon forgotten.
 constexpr base::Nanos kShortItemNs = 1000;
 class ShortItems {
  public:
   bool yes() const { return trust_ > 0; }
   void Measured(base::Nanos mean_ns) {
     if (mean_ns >= kShortItemNs) {
-      trust_ = trust_ < 0 ? trust_ : 0;
-    } else if (trust_ <= 0) {
+      if (trust_ > 0) --trust_;
+    } else if (trust_ < 2) {
       ++trust_;
     }
   }

@@ -47,12 +47,18 @@ TEST(PoolPolicy, Parallel) {
   EXPECT_FALSE(KeepWorking(p));
 }
 
-// One short stretch is enough to trust in short items, one long one to stop, and a
-// stall is remembered for longer.
+// One short stretch is enough to trust in short items, two to forgive a long one, and
+// a stall is remembered for longer.
 TEST(PoolPolicy, ShortItems) {
   ShortItems items;
   EXPECT_FALSE(items.yes());
   items.Measured(kShortItemNs - 1);
+  EXPECT_TRUE(items.yes());
+  items.Measured(kShortItemNs);
+  EXPECT_FALSE(items.yes());
+  for (int i = 0; i < 3; ++i) items.Measured(0);
+  EXPECT_TRUE(items.yes());
+  items.Measured(kShortItemNs);
   EXPECT_TRUE(items.yes());
   items.Measured(kShortItemNs);
   EXPECT_FALSE(items.yes());

@@ -99,14 +99,25 @@ bool TryGetActiveLocked(WorkerPool* pool, PoolWorkqueue* pwq, bool fill) {
   return true;
 }
 
-bool ActivateFirstLocked(WorkerPool* pool, PoolWorkqueue* pwq, bool fill) {
-  if (ListEmpty(&pwq->inactive)) return false;
-  if (!TryGetActiveLocked(pool, pwq, fill)) return false;
+namespace {
+
+// The slot is taken: the first inactive item enters the pool's list.
+void EnterFirstLocked(WorkerPool* pool, PoolWorkqueue* pwq)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool->lock) {
+  pool->BeforeEntryLocked(pwq->wq.load(std::memory_order_relaxed));
   WorkItem* const work = WorkOf(pwq->inactive.next);
   UWQ_TRACE(activate_work, work, work->func);
   if (ListEmpty(&pool->worklist)) ++pool->progress;
   MoveLinked(work, &pool->worklist, nullptr);
   MarkActive(work);
+}
+
+}  // namespace
+
+bool ActivateFirstLocked(WorkerPool* pool, PoolWorkqueue* pwq, bool fill) {
+  if (ListEmpty(&pwq->inactive)) return false;
+  if (!TryGetActiveLocked(pool, pwq, fill)) return false;
+  EnterFirstLocked(pool, pwq);
   if (pwq->node != nullptr) {
     if (ListEmpty(&pwq->inactive)) {
       pwq->node->RemoveWaiter(pwq);
@@ -135,7 +146,12 @@ void PlaceLocked(WorkerPool* pool, PoolWorkqueue* pwq, WorkItem* work, int req_c
 }
 
 void LeaveLocked(WorkerPool* pool, PoolWorkqueue* pwq, Word word, AfterUnlock* after) {
-  if ((word & kInactive) == 0) {
+  if (__builtin_expect(pwq->waiting, 0) && (word & kInactive) == 0 && pwq->node->MayPassOn() &&
+      !pwq->plugged && !ListEmpty(&pwq->inactive)) {
+    // Alone in line: what giving the slot back and taking it again comes to.
+    EnterFirstLocked(pool, pwq);
+    if (ListEmpty(&pwq->inactive)) pwq->node->RemoveWaiter(pwq);
+  } else if ((word & kInactive) == 0) {
     --pwq->nr_active;
     if (pwq->node == nullptr) {
       if (!ListEmpty(&pwq->inactive)) ActivateFirstLocked(pool, pwq, /*fill=*/false);

@@ -41,6 +41,12 @@ class NodeActive {
       if (nr_.compare_exchange_strong(seen, seen + 1, std::memory_order_seq_cst)) return true;
     }
   }
+  // A slot may be passed on to the only one in line without giving it back: the limit has
+  // not sunk meanwhile.  Who gets in line right now is served by the next one to leave.
+  bool MayPassOn() const {
+    return nr_pending_.load(std::memory_order_relaxed) == 1 &&
+           nr_.load(std::memory_order_relaxed) <= max_.load(std::memory_order_seq_cst);
+  }
   // Gives a slot back; true if somebody may be waiting for one.
   // A9: seq_cst here and in TryGet/AddWaiterLocked.  Either the releaser sees the
   // waiter in the list or the waiter sees the lower count.

@@ -86,6 +86,11 @@ inline void InitWord(WorkItem* work, WorkFunc func) {
   work->func = func;
 }
 
+inline Word ListedWord(PoolWorkqueue* pwq, int color) {
+  return reinterpret_cast<Word>(pwq) | (static_cast<Word>(color) << kColorShift) | kPending |
+         kOnPwq;
+}
+
 // --- Transitions ----------------------------------------------------------
 
 // IDLE or RUNNING -> CLAIMED; also reports the refusals.  Returns the word before.
@@ -121,8 +126,7 @@ inline Word Claim(WorkItem* work) {
 // CLAIMED or AT THE DOOR -> ON A LIST, under the pool's lock.  Returns true if a canceler sleeps.
 // S2: an exchange, not a store, because the canceler sets WAIT by CAS.
 [[nodiscard]] inline bool EnterList(WorkItem* work, PoolWorkqueue* pwq, int color, Word flags) {
-  const Word next = reinterpret_cast<Word>(pwq) | (static_cast<Word>(color) << kColorShift) |
-                    kPending | kOnPwq | flags;
+  const Word next = ListedWord(pwq, color) | flags;
   UWQ_DCHECK(PwqOf(next) == pwq && (flags & ~(kInactive | kLinked)) == 0);
   const Word old = WordOf(work).exchange(next, std::memory_order_acq_rel);
   UWQ_CHECK((old & (kPending | kOnPwq | kTimer)) == kPending);
@@ -148,6 +152,14 @@ inline void StartExecution(WorkItem* work, int pool_id, Word off_flags) {
   const Word next = (static_cast<Word>(pool_id) << kPoolShift) | off_flags;
   const Word old = WordOf(work).exchange(next, std::memory_order_acq_rel);
   UWQ_CHECK((old & (kPending | kOnPwq)) == (kPending | kOnPwq));
+}
+
+// AT THE DOOR -> RUNNING, under the pool's lock: EnterList and StartExecution in one step,
+// for the worker that lets the item in.  Returns true if a canceler sleeps.
+[[nodiscard]] inline bool StartFromDoor(WorkItem* work, Word idle_word) {
+  const Word old = WordOf(work).exchange(idle_word, std::memory_order_acq_rel);
+  UWQ_CHECK(AtDoor(old) && (old & kPending) != 0);
+  return (old & kWait) != 0;
 }
 
 // ON A LIST -> CLAIMED by a canceler, under the pool's lock.

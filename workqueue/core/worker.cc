@@ -31,7 +31,6 @@ void WorkerPool::WorkerMain(Worker* worker) {
       if ((worker->flags & Worker::kDie) != 0) break;
       // A stray token of an earlier life, before the creator has attached it.
       if ((worker->flags & Worker::kIdle) == 0) continue;
-      SpliceLocked();
       if (StandByLocked(worker, &until)) continue;
       LeaveIdleLocked(worker);
       while (NeedMoreWorker(ViewLocked())) {
@@ -66,40 +65,57 @@ void WorkerPool::RunListLocked(Worker* worker) {
   // The clock is read once per stretch of items, and only where it decides something.
   constexpr int kStretch = 16, kStretchMin = 4;
   base::Nanos since = unbound() ? base::Now() : 0;
+  worker->woke_ns = 0;
   int nr = 0;
   const auto measure = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
     const base::Nanos now = base::Now();
-    short_items.Measured((now - since) / nr);
+    short_items.Measured((now - since - worker->woke_ns) / nr);
+    worker->woke_ns = 0;
     UpdateAttendedLocked();
     // The next kick wakes one, also if the items wait elsewhere: beyond a limit, in a
     // caller's loop.  With a standby the door is open.
     want_standby = short_items.yes() && standby == nullptr;
     since = now;
-    nr = 0;
   };
+  bool more;
   do {
-    WorkItem* const work = WorkOf(worklist.next);
-    ++progress;
-    if (AssignLocked(work, worker, nullptr)) ProcessScheduledLocked(worker);
-    if (++nr >= kStretch && unbound()) measure();
-    if (ListEmpty(&worklist)) SpliceLocked();
-  } while (KeepWorking(ViewLocked()));
+    if (!ListEmpty(&worklist)) {
+      WorkItem* const work = WorkOf(worklist.next);
+      ++progress;
+      if (AssignLocked(work, worker, nullptr)) ProcessScheduledLocked(worker);
+    } else {
+      RunFromHallLocked(worker);
+    }
+    if (++nr >= kStretch) {
+      if (unbound()) measure();
+      nr = 0;
+      TakeInLocked();  // also if the list never gets empty
+    } else if (ListEmpty(&worklist) && hall_ == nullptr) {
+      TakeInLocked();
+    }
+    PoolView view = ViewLocked();
+    view.has_work |= hall_ != nullptr;
+    more = KeepWorking(view);
+  } while (more);
   if (nr >= kStretchMin && unbound()) measure();
   want_standby = false;
+  PlaceHallLocked();  // another worker may run them
 }
 
 bool WorkerPool::StandByLocked(Worker* worker, base::Nanos* until) {
   constexpr base::Nanos kPauseMin = 100 * base::kMicrosecond, kPauseMax = 2 * kPauseMin;
   constexpr uint64_t kMovesMin = 8;  // items in a pause: fewer are not worth the looking
   if (worker == standby) {
-    standby = nullptr;
-    UpdateAttendedLocked();
-    if ((worker->flags & Worker::kKicked) != 0 || nr_running == 0) return false;
-    if (progress - standby_progress_ < kMovesMin) {
+    const bool called = (worker->flags & Worker::kKicked) != 0 || nr_running == 0;
+    if (called || progress - standby_progress_ < kMovesMin) {
+      standby = nullptr;
+      UpdateAttendedLocked();  // what stands at the door is on the list now
+      if (called) return false;
       if (base::ListEmpty(&worklist)) return true;
       short_items.Stalled();  // something waits behind a long one
       return false;
     }
+    // They move: it leaves them where they are.
     standby_pause_ns_ = std::min(2 * standby_pause_ns_, kPauseMax);
   } else {
     if (nr_running == 0 || standby != nullptr || NeedMoreWorker(ViewLocked()) || !unbound() ||
@@ -155,11 +171,12 @@ void WorkerPool::ProcessScheduledLocked(Worker* worker) {
   }
 }
 
-void WorkerPool::ProcessOneLocked(Worker* worker, WorkItem* work) {
+// Inlined, twice: a call more for each item would show.
+template <bool kFromDoor>
+[[gnu::always_inline]] inline void WorkerPool::ExecuteLocked(Worker* worker, WorkItem* work,
+                                                             PoolWorkqueue* pwq, Word word) {
   // Everything that is needed later is copied first: once the function runs,
   // the item may be gone (Q5).
-  const Word word = LoadWord(work);
-  PoolWorkqueue* const pwq = PwqOf(word);
   const WorkFunc func = work->func;
   Workqueue* const wq = pwq->wq.load(std::memory_order_relaxed);
   UWQ_DCHECK(pwq->pool.load(std::memory_order_relaxed) == this);
@@ -171,17 +188,27 @@ void WorkerPool::ProcessOneLocked(Worker* worker, WorkItem* work) {
   ++worker->nr_executed;
   worker->busy_next = busy[Bucket(work)];
   busy[Bucket(work)] = worker;
-  base::Unlink(&work->entry);
   pwq->Count(PwqStat::kStarted);
 
   // P6: it does not hold others back once it has started.
   if (pwq->percpu_intensive) SetFlagsLocked(worker, Worker::kCpuIntensive);
   AfterUnlock after;
   KickLocked(&after);  // P8: chain wake-up
-  StartExecution(work, id, off_flags());
+  if constexpr (kFromDoor) {
+    if (__builtin_expect(StartFromDoor(work, idle_word), 0)) WakeClaimWaiters(work);
+  } else {
+    StartExecution(work, id, off_flags());
+  }
 
   lock.Unlock();
-  after.Run();
+  if (__builtin_expect(after.wake != nullptr, 0)) {
+    // A wake-up may cost as much as a hundred items, and is none of the items' time.
+    const base::Nanos begin = base::Now();
+    after.Run();
+    worker->woke_ns += base::Now() - begin;
+  } else {
+    after.Run();
+  }
   {
     LockCheckItemScope checked(wq, func);
     UWQ_TRACE(execute_start, work, func, wq->name);
@@ -193,7 +220,9 @@ void WorkerPool::ProcessOneLocked(Worker* worker, WorkItem* work) {
   worker->desc[0] = '\0';
   worker->blocking_depth = 0;  // an Enter without its Exit ends with the item
   pwq->Count(PwqStat::kCompleted);
-  ClearFlagsLocked(worker, Worker::kCpuIntensive | Worker::kSleeping | Worker::kSampledSleep);
+  if (__builtin_expect(worker->flags != 0, 0)) {
+    ClearFlagsLocked(worker, Worker::kCpuIntensive | Worker::kSleeping | Worker::kSampledSleep);
+  }
   Worker** link = &busy[Bucket(work)];
   while (*link != worker) link = &(*link)->busy_next;
   *link = worker->busy_next;
@@ -208,6 +237,42 @@ void WorkerPool::ProcessOneLocked(Worker* worker, WorkItem* work) {
     after.Run();
     lock.Lock();
   }
+}
+
+void WorkerPool::ProcessOneLocked(Worker* worker, WorkItem* work) {
+  const Word word = LoadWord(work);
+  base::Unlink(&work->entry);
+  ExecuteLocked</*kFromDoor=*/false>(worker, work, PwqOf(word), word);
+}
+
+// The way of most items: from the door straight to their execution, without having been on
+// a list that nobody saw.  What follows is PlaceLocked(), AssignLocked() and the taking off
+// the list, for the case that each of them has nothing to do but count.
+void WorkerPool::RunFromHallLocked(Worker* worker) {
+  ListNode* const node = hall_;
+  Workqueue* const wq = reinterpret_cast<Workqueue*>(node->prev);
+  if (wq != hall_wq_) {
+    hall_wq_ = wq;
+    hall_pwq_ = PlaceOfLocked(wq);
+  }
+  PoolWorkqueue* const pwq = hall_pwq_;
+  WorkItem* const work = WorkOf(node);
+  if (__builtin_expect(pwq == nullptr || !ListEmpty(&pwq->inactive) ||
+                           base::ActiveTraceSink() != nullptr ||
+                           FindBusyLocked(work, work->func) != nullptr ||
+                           !TryGetActiveLocked(this, pwq, /*fill=*/false),
+                       0)) {
+    PlaceHallLocked();
+    return;
+  }
+  hall_ = node->next;
+  __builtin_prefetch(hall_, 1);
+  base::ListInit(node);
+  const int color = pwq->work_color;
+  ++pwq->nr_in_flight[color];
+  ++progress;
+  ExecuteLocked</*kFromDoor=*/true>(worker, work, pwq, ListedWord(pwq, color));
+  ProcessScheduledLocked(worker);  // whoever waits for it
 }
 
 Worker* WorkerPool::FindBusyLocked(const WorkItem* work, WorkFunc func) {

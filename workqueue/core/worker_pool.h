@@ -14,6 +14,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -82,6 +83,7 @@ struct Worker {
   Workqueue* rescue_wq = nullptr;  // I: the queue whose rescuer this is
   char desc[kWorkerDescLen] = {};  // S: set_worker_desc(), until the item ends
   int blocking_depth = 0;          // S: nested BlockingScopes
+  base::Nanos woke_ns = 0;         // S: spent on waking others, in this stretch of items
   base::Nanos spin_ns = 0;         // S: what it spins before it sleeps, now
 
   base::Parker parker;
@@ -157,11 +159,24 @@ class WorkerPool {
   void SetFlagsLocked(Worker* worker, unsigned flags) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   void ClearFlagsLocked(Worker* worker, unsigned flags) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
 
-  // Places what stands at the door, oldest first.  The caller kicks before it unlocks
-  // (PoolLock does) or is a worker in its loop.
-  void SpliceLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
+  // Somebody stands at the door or in the hall.
+  bool AnyOutsideLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
     // seq_cst: after `attended` was cleared, see UpdateAttendedLocked().
-    if (door.newest.load(std::memory_order_seq_cst) != nullptr) EmptyDoorLocked();
+    return hall_ != nullptr || door.newest.load(std::memory_order_seq_cst) != nullptr;
+  }
+  // Places what stands in the hall and at the door, oldest first.  The caller kicks before
+  // it unlocks (PoolLock does) or is a worker in its loop.
+  void SpliceLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
+    if (AnyOutsideLocked()) EmptyDoorLocked();
+  }
+  // Places what the worker has taken in and not started.
+  void PlaceHallLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
+    if (hall_ != nullptr) PlaceAllLocked(std::exchange(hall_, nullptr));
+  }
+  // An item of `wq` is about to enter the list: who came before it and would not have to
+  // wait for it anyway enters first (O5).
+  void BeforeEntryLocked(const Workqueue* wq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
+    if (hall_ != nullptr && hall_sole_ != wq) PlaceHallLocked();
   }
   // After a change of what `attended` depends on; empties the door when it ends.
   void UpdateAttendedLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
@@ -241,6 +256,15 @@ class WorkerPool {
   void WorkerMain(Worker* worker);
   void ParkIdle(Worker* worker, base::Nanos until);
   void EmptyDoorLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  void PlaceAllLocked(base::ListNode* oldest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // For a running worker: from the door into the hall, while attended.
+  void TakeInLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // Runs the first of the hall, or places all of them.
+  void RunFromHallLocked(Worker* worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // The item is off every list, and its word says so, or is about to; see ProcessOneLocked().
+  template <bool kFromDoor>
+  void ExecuteLocked(Worker* worker, WorkItem* work, PoolWorkqueue* pwq, Word word)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   // The live place of `wq` in this pool, or null.
   PoolWorkqueue* PlaceOfLocked(Workqueue* wq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   void RunListLocked(Worker* worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
@@ -272,6 +296,14 @@ class WorkerPool {
   std::vector<std::unique_ptr<Worker>> owned_ ABSL_GUARDED_BY(lock);
   std::vector<Worker*> spare_ ABSL_GUARDED_BY(lock);
 
+  // From the door, on their way to the worker that took them in: oldest first, linked as at
+  // the door.  Only while attended: whoever ends that places them.
+  base::ListNode* hall_ ABSL_GUARDED_BY(lock) = nullptr;
+  base::ListNode* hall_newest_ ABSL_GUARDED_BY(lock) = nullptr;
+  Workqueue* hall_sole_ ABSL_GUARDED_BY(lock) = nullptr;  // all of them are for this one
+  // The place of the last one that was started from there; forgotten when it fills.
+  Workqueue* hall_wq_ ABSL_GUARDED_BY(lock) = nullptr;
+  PoolWorkqueue* hall_pwq_ ABSL_GUARDED_BY(lock) = nullptr;
   // From the door, but not ours any more: oldest first, linked as at the door.
   base::ListNode* strays_ ABSL_GUARDED_BY(lock) = nullptr;
   base::ListNode** strays_end_ ABSL_GUARDED_BY(lock) = &strays_;
@@ -290,7 +322,7 @@ class ABSL_SCOPED_LOCKABLE PoolLock {
  public:
   explicit PoolLock(WorkerPool* pool) ABSL_EXCLUSIVE_LOCK_FUNCTION(pool->lock) : pool_(pool) {
     pool->lock.Lock();
-    if (__builtin_expect(pool->door.newest.load(std::memory_order_seq_cst) != nullptr, 0)) {
+    if (__builtin_expect(pool->AnyOutsideLocked(), 0)) {
       pool->SpliceLocked();
       pool->KickLocked(&after);
     }

@@ -229,6 +229,54 @@ UWQ_BODY(DoorOnce, Order, .schedules = 20000, .repeat = 50) {
   EXPECT_EQ(y, (std::vector<int>{11, 12}));
 }
 
+// O5: a place whose items follow each other, each let in by the one before, does not keep
+// out who came to the door meanwhile, though the list never gets empty.
+UWQ_BODY(DoorOnce, NobodyStarves, .schedules = 300, .repeat = 20) {
+  constexpr int kMany = 24;  // more than the worker runs without a look
+  Workqueue* const wq = env.Make(Kind::kPerCpu);
+  Workqueue* const narrow = env.Make(Kind::kPerCpu, 1);
+  Log log;
+  std::vector<std::unique_ptr<Item>> many;
+  Item y([&] { log.Add(kMany); });
+  {
+    Attended pool(env, wq, Kind::kPerCpu);
+    for (int i = 0; i < kMany; ++i) {
+      many.push_back(std::make_unique<Item>([&, i] { log.Add(i); }));
+      EXPECT_TRUE(env.Queue(narrow, *many.back()));
+    }
+    EXPECT_EQ(core::WorkBusy(*many.front()), core::kBusyPending);  // and so all are placed
+    EXPECT_TRUE(env.Queue(wq, y));
+    pool.Open();
+    AwaitTrue([&] { return log.size() == kMany + 1; });
+    FlushWorkqueue(narrow);
+  }
+  EXPECT_NE(log.ids().back(), kMany);
+}
+
+// Who has come in by the door and waits for the worker that took him in can be cancelled.
+UWQ_BODY(DoorOnce, CancelFromTheHall, .schedules = 5000, .repeat = 20) {
+  Workqueue* const wq = env.Make(Kind::kPerCpu);
+  base::Completion started;
+  std::atomic<bool> go{false};
+  Item z, x([&] {
+    started.Set();
+    AwaitTrue([&] { return go.load(); });
+  });
+  int cancelled = 0;
+  {
+    Attended pool(env, wq, Kind::kPerCpu);
+    EXPECT_TRUE(env.Queue(wq, x));
+    EXPECT_TRUE(env.Queue(wq, z));
+    pool.Open();
+    started.Wait();
+    cancelled = core::CancelWork(z);
+    go = true;
+  }
+  FlushWorkqueue(wq);
+  EXPECT_EQ(cancelled + z.runs(), 1);
+  if (kSim) EXPECT_EQ(z.runs(), 0);  // else `x` may count as a hog, and `z` runs beside it
+}
+
 // O1, U4: the queue moves to another pool while its items stand at the door of the old
 // one, or come to it too late.
 UWQ_BODY_ON_KINDS(Door, AttributesChange, .schedules = 30000, .repeat = 50) {
