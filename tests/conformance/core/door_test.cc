@@ -148,14 +148,14 @@ UWQ_BODY(DoorOnce, CancelerInTheWindow, .schedules = 20000, .repeat = 50) {
   int accepted = 0, cancelled = 0;
   {
     Attended pool(env, wq, Kind::kPerCpu);
-    const Nanos start = base::Now();
+    [[maybe_unused]] const Nanos start = base::Now();
     Nanos queued = 0;
     env.Spawn([&] {
       accepted += env.Queue(wq, x);
       queued = base::Now();
     });
     cancelled += CancelWork(x);
-    const Nanos returned = base::Now();
+    [[maybe_unused]] const Nanos returned = base::Now();
     env.Join();
     if (kSim) EXPECT_LE(returned, std::max(start, queued));
   }
