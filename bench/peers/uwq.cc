@@ -20,7 +20,12 @@ struct Uwq : PeerDefaults {
   // Without a limit nothing waits: the pool makes a worker for every blocked one.
   static constexpr bool kBlocks = kMaxActive > 0;
   static constexpr bool kOneItem = kSpinNs > 0;  // latency is what it is for
-  explicit Uwq(int) : runtime(*Runtime::Create({.idle_spin_ns = kSpinNs})), wq(Make(kKind)) {}
+  explicit Uwq(int) : runtime(MakeRuntime()), wq(Make(kKind)) {}
+  static std::unique_ptr<Runtime> MakeRuntime() {
+    RuntimeOptions options;
+    if (kSpinNs > 0) options.idle_spin_ns = kSpinNs;
+    return *Runtime::Create(options);
+  }
   std::unique_ptr<Workqueue> Make(WorkqueueKind kind) {
     const int max_active = kind == kKind ? kMaxActive : 0;
     return *Workqueue::Create("bench",

@@ -27,9 +27,7 @@
 namespace uwq::core {
 namespace {
 
-std::unique_ptr<Runtime> MakeRuntime(base::Nanos idle_spin_ns = 0) {
-  RuntimeOptions options;
-  options.idle_spin_ns = idle_spin_ns;
+std::unique_ptr<Runtime> MakeRuntime(RuntimeOptions options = {}) {
   options.topology = Topology::Emulated(1, 2);
   return *Runtime::Create(std::move(options));
 }
@@ -129,7 +127,9 @@ void Pause(long ms) {
 // more times after the last waiting item, which may come late on a busy machine: one of
 // the first windows of two seconds must be without a wake-up.
 void ExpectIdle(base::Nanos idle_spin_ns) {
-  auto runtime = MakeRuntime(idle_spin_ns);
+  RuntimeOptions options;
+  options.idle_spin_ns = idle_spin_ns;
+  auto runtime = MakeRuntime(std::move(options));
   Busy busy(runtime.get());
   int64_t woken = 0;
   for (int window = 0; window < 8; ++window) {
@@ -142,7 +142,7 @@ void ExpectIdle(base::Nanos idle_spin_ns) {
 }
 TEST(Process, IdleWithoutWakeUps) { ExpectIdle(0); }
 // Workers that stay awake for a while after their work do so once.
-TEST(Process, IdleAfterSpinning) { ExpectIdle(50 * base::kMicrosecond); }
+TEST(Process, IdleAfterSpinning) { ExpectIdle(RuntimeOptions().idle_spin_ns); }
 
 // --- fork -----------------------------------------------------------------------------------
 

@@ -71,6 +71,40 @@ class ShortItems {
   int trust_ = 0;
 };
 
+// Whether a worker that has run out of work stays awake for a while.  It begins after a
+// pause so short that staying awake would have bridged it, and goes on while about every
+// second try is right.  Where none is, because who queues needs this very CPU, say, it
+// tries again after twice as many short pauses as the time before.
+class IdleSpin {
+ public:
+  bool worthwhile() const { return trust_ > 0; }
+  // It slept at once, for that long; a spin would have been `most` long.
+  void Slept(base::Nanos pause_ns, base::Nanos most_ns) {
+    if (pause_ns > most_ns) return;
+    if (skip_ > 0) {
+      --skip_;
+    } else {
+      trust_ = 1;
+    }
+  }
+  // It spun, and work came or did not.
+  void Spun(bool came) {
+    if (came) {
+      if (trust_ < kTrustMax) ++trust_;
+      failures_ = 0;
+    } else if (--trust_ == 0) {
+      if (failures_ < kFailuresMax) ++failures_;
+      skip_ = 1 << failures_;
+    }
+  }
+
+ private:
+  static constexpr int kTrustMax = 3, kFailuresMax = 10;
+  int trust_ = 0;
+  int failures_ = 0;  // times that trust was lost since work last came
+  int skip_ = 0;      // short pauses until the next try
+};
+
 }  // namespace uwq::core
 
 #endif  // UWQ_WORKQUEUE_CORE_POOL_POLICY_H_

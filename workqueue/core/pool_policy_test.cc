@@ -74,6 +74,41 @@ TEST(PoolPolicy, ShortItems) {
   EXPECT_TRUE(items.yes());
 }
 
+TEST(PoolPolicy, IdleSpinFollowsShortPauses) {
+  constexpr base::Nanos kMost = 50 * base::kMicrosecond;
+  IdleSpin spin;
+  spin.Slept(kMost + 1, kMost);
+  EXPECT_FALSE(spin.worthwhile());
+  spin.Slept(kMost, kMost);
+  EXPECT_TRUE(spin.worthwhile());
+  for (int i = 0; i < 100; ++i) spin.Spun(true);
+  // The end of a burst costs no trust, three pauses without a burst do.
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(spin.worthwhile()) << i;
+    spin.Spun(false);
+  }
+  EXPECT_FALSE(spin.worthwhile());
+  for (int i = 0; i < 100; ++i) spin.Slept(kMost + 1, kMost);
+  EXPECT_FALSE(spin.worthwhile());
+}
+
+// Pauses are short, but spinning bridges none: who queues waits for this CPU.
+TEST(PoolPolicy, IdleSpinGivesUpWhereItDoesNotHelp) {
+  IdleSpin spin;
+  int sleeps = 0, spins = 0;
+  while (sleeps < 100000) {
+    if (spin.worthwhile()) {
+      ++spins;
+      spin.Spun(false);
+    } else {
+      ++sleeps;
+      spin.Slept(0, 1);
+    }
+  }
+  EXPECT_LT(spins, 120);  // then one in 1024
+  EXPECT_GT(spins, 90);   // but it never gives up for good
+}
+
 TEST(PoolPolicy, NeedToCreateWorker) {
   EXPECT_TRUE(NeedToCreateWorker(View(true, 0, 3, 0)));
   EXPECT_FALSE(NeedToCreateWorker(View(true, 0, 3, 1)));

@@ -37,11 +37,11 @@ struct RuntimeOptions {
   int panic_on_stall = 0;                  // abort at the N-th stall report; 0: never
   base::Nanos panic_on_stall_time_ns = 0;  // abort if one stall lasts that long; 0: never
   bool power_efficient = false;
-  // How long a worker that has run out of work stays awake for more, at most; it learns
-  // to give up earlier when nothing comes.  0: not at all, which is kind to batteries.
-  // Worth it where the first item after a pause must start within a microsecond.  Never
-  // on a machine with one CPU.
-  base::Nanos idle_spin_ns = 0;
+  // How long a worker that has run out of work stays awake for more, where pauses have been
+  // that short; the default is about what sleeping and being woken costs.  More, where the
+  // first item after a longer pause must start within a microsecond.  0: not at all, which
+  // is kind to batteries.  Never on a machine with one CPU.
+  base::Nanos idle_spin_ns = 50 * base::kMicrosecond;
   bool debug_force_rr_cpu = false;  // unbound items go round-robin: a test mode
   AffnScope default_affn_scope = AffnScope::kCacheShard;
   int cache_shard_size = 8;

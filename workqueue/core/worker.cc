@@ -53,12 +53,14 @@ void WorkerPool::ParkIdle(Worker* worker, base::Nanos until) {
     (void)worker->parker.ParkUntil(until);
     return;
   }
-  // Adaptive: a pause that the longest spin would have bridged is worth the next one,
-  // each longer pause halves it.
-  const base::Nanos since = base::Now();
-  (void)worker->parker.SpinFor(worker->spin_ns);
-  worker->parker.Park();
-  worker->spin_ns = base::Now() - since <= most ? most : std::max(worker->spin_ns / 2, most / 16);
+  if (worker->idle_spin.worthwhile()) {
+    worker->idle_spin.Spun(worker->parker.SpinFor(most));
+    worker->parker.Park();
+  } else {
+    const base::Nanos since = base::Now();
+    worker->parker.Park();
+    worker->idle_spin.Slept(base::Now() - since, most);
+  }
 }
 
 void WorkerPool::RunListLocked(Worker* worker) {
@@ -103,7 +105,7 @@ void WorkerPool::RunListLocked(Worker* worker) {
 }
 
 bool WorkerPool::StandByLocked(Worker* worker, base::Nanos* until) {
-  constexpr base::Nanos kPauseMin = 100 * base::kMicrosecond, kPauseMax = 2 * kPauseMin;
+  constexpr base::Nanos kPause = 200 * base::kMicrosecond;
   constexpr uint64_t kMovesMin = 8;  // items in a pause: fewer are not worth the looking
   if (worker == standby) {
     const bool called = (worker->flags & Worker::kKicked) != 0 || nr_running == 0;
@@ -116,20 +118,18 @@ bool WorkerPool::StandByLocked(Worker* worker, base::Nanos* until) {
       return false;
     }
     // They move: it leaves them where they are.
-    standby_pause_ns_ = std::min(2 * standby_pause_ns_, kPauseMax);
   } else {
     if (nr_running == 0 || standby != nullptr || NeedMoreWorker(ViewLocked()) || !unbound() ||
         (base::ListEmpty(&worklist) && !want_standby)) {
       return false;
     }
-    standby_pause_ns_ = kPauseMin;
   }
   standby = worker;
   want_standby = false;
   standby_progress_ = progress;
   worker->flags &= ~Worker::kKicked;
   UpdateAttendedLocked();
-  *until = base::Now() + standby_pause_ns_;
+  *until = base::Now() + kPause;
   return true;
 }
 

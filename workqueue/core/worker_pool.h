@@ -84,7 +84,7 @@ struct Worker {
   char desc[kWorkerDescLen] = {};  // S: set_worker_desc(), until the item ends
   int blocking_depth = 0;          // S: nested BlockingScopes
   base::Nanos woke_ns = 0;         // S: spent on waking others, in this stretch of items
-  base::Nanos spin_ns = 0;         // S: what it spins before it sleeps, now
+  IdleSpin idle_spin;              // S
 
   base::Parker parker;
   base::Thread thread;  // creator, joiner
@@ -308,7 +308,6 @@ class WorkerPool {
   base::ListNode* strays_ ABSL_GUARDED_BY(lock) = nullptr;
   base::ListNode** strays_end_ ABSL_GUARDED_BY(lock) = &strays_;
   uint64_t standby_progress_ ABSL_GUARDED_BY(lock) = 0;  // when it looked last
-  base::Nanos standby_pause_ns_ ABSL_GUARDED_BY(lock) = 0;
   int quiet_ticks_ ABSL_GUARDED_BY(lock) = 0;  // samples in a row that found nothing waiting
   // Stall watchdog: the progress last seen, since when, and when it was reported.
   uint64_t stall_progress_ ABSL_GUARDED_BY(lock) = 0;
