@@ -95,28 +95,23 @@ void Rescuer::Rescue(PoolWorkqueue* pwq) {
   pool->SpliceLocked();
   worker_.pool = pool;
   worker_.flags = Worker::kPrep | Worker::kUncounted;  // R4: never counted
-  int nr = 0;
-  bool more = false;
-  for (ListNode* n = pool->worklist.next; n != &pool->worklist;) {
-    WorkItem* const work = WorkOf(n);
-    n = n->next;
-    if (PwqOf(LoadWord(work)) != pwq) continue;
-    if (nr++ >= kRescuerBatch) {
-      more = true;
-      break;
+  const auto first_of_ours = [pool, pwq]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool->lock) -> WorkItem* {
+    for (ListNode* n = pool->worklist.next; n != &pool->worklist; n = n->next) {
+      if (PwqOf(LoadWord(WorkOf(n))) == pwq) return WorkOf(n);
     }
+    return nullptr;
+  };
+  // One by one: what it has not begun stays on the list, where a regular worker finds it
+  // as soon as there is one; the item that it executes may wait for that.
+  WorkItem* work = first_of_ours();
+  for (int nr = 0; work != nullptr && nr < kRescuerBatch; ++nr, work = first_of_ours()) {
     pwq->Count(PwqStat::kRescued);
-    (void)pool->AssignLocked(work, &worker_, &n);
+    if (pool->AssignLocked(work, &worker_, nullptr)) pool->ProcessScheduledLocked(&worker_);
   }
-  pool->ProcessScheduledLocked(&worker_);
-  // Its turn is over; if more waits and nobody else can help, to the back of the line.
-  if (more || (NeedToCreateWorker(pool->ViewLocked()) && !base::ListEmpty(&pool->worklist))) {
+  // Its turn is over; if more waits, to the back of the line.
+  if (work != nullptr) {
     MutexLock maydays(&mayday_lock_);
-    bool ours = false;
-    for (ListNode* n = pool->worklist.next; n != &pool->worklist && !ours; n = n->next) {
-      ours = PwqOf(LoadWord(WorkOf(n))) == pwq;
-    }
-    if (ours && !pwq->mayday_sent.load(std::memory_order_relaxed)) {
+    if (!pwq->mayday_sent.load(std::memory_order_relaxed)) {
       pwq->mayday_sent.store(true, std::memory_order_relaxed);
       maydays_.push_back(pwq);
     }
