@@ -21,6 +21,7 @@ enum class Slot : int {
   kWorker,   // core: the Worker that this thread is, or null
   kLockDep,  // core: locks and work functions "held" by this thread
   kGate,     // core: the command gates that this thread holds
+  kReports,  // core: where this thread's reports wait, or null
   kCount
 };
 

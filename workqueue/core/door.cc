@@ -4,6 +4,7 @@
 // The producer's side is in queue.cc, the canceler's in cancel.cc.
 #include "workqueue/core/item.h"
 #include "workqueue/core/pool_workqueue.h"
+#include "workqueue/core/report.h"
 #include "workqueue/core/runtime.h"
 #include "workqueue/core/workqueue.h"
 
@@ -105,6 +106,7 @@ PoolWorkqueue* WorkerPool::PlaceOfLocked(Workqueue* wq) {
 void WorkerPool::ForwardStrays() {
   // One producer at a time, and each waits for the one before it: when its call returns
   // its item is placed, wherever that was done, so what it queues next comes behind (O1).
+  DeferReports defer;
   MutexLock forwarding(&runtime->forward_mutex);
   for (;;) {
     ListNode* node;

@@ -47,22 +47,48 @@ std::string CurrentStack() {
   return out;
 }
 
-void Deliver(ReportKind kind, const std::string& text) {
+DeferReports*& Deferring() {
+  return reinterpret_cast<DeferReports*&>(base::ThreadSlot(base::Slot::kReports));
+}
+
+void Handle(const Report& report) {
   Registry& registry = TheRegistry();
   std::shared_ptr<const Handler> handler;
   {
     base::MutexLock lock(&registry.mutex);
     handler = registry.handler;
   }
-  Report report{kind, text, CurrentStack()};
   if (handler != nullptr && *handler) {
     (*handler)(report);
   } else {
-    fprintf(stderr, "uwq: %s: %s\n%s", ReportKindName(kind), text.c_str(), report.stack.c_str());
+    fprintf(stderr, "uwq: %s: %s\n%s", ReportKindName(report.kind), report.text.c_str(),
+            report.stack.c_str());
+  }
+}
+
+void Deliver(ReportKind kind, const std::string& text) {
+  Report report{kind, text, CurrentStack()};
+  if (DeferReports* const deferring = Deferring()) {
+    deferring->Add(std::move(report));
+  } else {
+    Handle(report);
   }
 }
 
 }  // namespace
+
+DeferReports::DeferReports() : outer_(Deferring()) { Deferring() = this; }
+
+DeferReports::~DeferReports() {
+  Deferring() = outer_;
+  for (Report& report : waiting_) {
+    if (outer_ != nullptr) {
+      outer_->Add(std::move(report));
+    } else {
+      Handle(report);
+    }
+  }
+}
 
 const char* ReportKindName(ReportKind kind) {
   static const char* const kNames[] = {"bad flags",

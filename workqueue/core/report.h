@@ -11,6 +11,8 @@
 
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "workqueue/core/work_state.h"
 
@@ -76,6 +78,21 @@ int64_t ReportCount(ReportKind kind);
 bool ReportOnce(ReportKind kind, const void* subject, const std::string& text);
 // Always makes it (hog and stall reports count by themselves).
 void ReportAlways(ReportKind kind, const std::string& text);
+
+// While it lives the calling thread's reports wait; its end makes them.  Declared before a
+// lock of uwq that is held over calls which may report.
+class DeferReports {
+ public:
+  DeferReports();
+  ~DeferReports();
+  DeferReports(const DeferReports&) = delete;
+  DeferReports& operator=(const DeferReports&) = delete;
+  void Add(Report report) { waiting_.push_back(std::move(report)); }
+
+ private:
+  DeferReports* const outer_;
+  std::vector<Report> waiting_;
+};
 
 // "drv_poll+0x10" where the symbol can be found, the address otherwise.
 std::string FuncName(WorkFunc func);

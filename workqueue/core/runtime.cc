@@ -432,6 +432,7 @@ Workqueue* Runtime::System(SystemWq which) {
   const int i = static_cast<int>(which);
   Workqueue* wq = system_[i].load(std::memory_order_acquire);
   if (wq != nullptr) return wq;
+  DeferReports defer;  // the handler may ask for a system queue, too
   MutexLock lock(&system_mutex_);
   wq = system_[i].load(std::memory_order_relaxed);
   if (wq != nullptr) return wq;
@@ -439,7 +440,7 @@ Workqueue* Runtime::System(SystemWq which) {
   options.name = kRows[i].name;
   options.flags = kRows[i].flags | kWqSystem;
   options.max_active = kRows[i].max_active;
-  absl::StatusOr<Workqueue*> made = AllocWorkqueue(this, options);
+  absl::StatusOr<Workqueue*> made = AllocSystemWorkqueue(this, options);
   if (!made.ok()) {
     ReportOnce(ReportKind::kOther, this, std::string(made.status().message()));
     return nullptr;
