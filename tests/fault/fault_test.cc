@@ -49,13 +49,6 @@ class Fault {
   static inline std::atomic<int> calls_, failures_;
 };
 
-int64_t StatOf(Env& env, const Workqueue* wq, PwqStat stat) {
-  for (const core::WorkqueueSnapshot& s : core::TakeSnapshot(env.runtime()).workqueues) {
-    if (s.name == wq->name) return s.stats[static_cast<int>(stat)];
-  }
-  return -1;
-}
-
 // A manager's pause between two attempts: the kernel's second where time is free.
 void ShortPause(core::RuntimeOptions* options) {
   if (!kSim) options->create_cooldown_ns = 20 * kMillisecond;
@@ -109,8 +102,8 @@ UWQ_BODY_ON_KINDS(Faults, T125_ThreadCreationFails, .schedules = 1000, .repeat =
     }
     EXPECT_EQ(patient.runs(), 0);
     EXPECT_EQ(blocker.runs(), 0);  // its own worker tries to make another one first
-    EXPECT_GE(StatOf(env, reclaim, PwqStat::kMayday), 1);
-    EXPECT_GE(StatOf(env, reclaim, PwqStat::kRescued), 1);
+    EXPECT_GE(env.Stat(reclaim, PwqStat::kMayday), 1);  // T3
+    EXPECT_GE(env.Stat(reclaim, PwqStat::kRescued), 1);
   }
   // R2: the manager tries again within its pause.
   gate.Open();
@@ -150,7 +143,29 @@ UWQ_BODY(FaultsRescuer, T126_OnlyItsOwn, .schedules = 1500, .repeat = 2, .tune =
   FlushWorkqueue(b);
   for (auto& item : items) EXPECT_EQ(item->runs(), 1);
   EXPECT_GE(fault.failures(), 1);
-  EXPECT_GE(StatOf(env, a, PwqStat::kRescued) + StatOf(env, b, PwqStat::kRescued), 40);
+  EXPECT_GE(env.Stat(a, PwqStat::kRescued) + env.Stat(b, PwqStat::kRescued), 40);
+}
+
+// R3: one item at a time: what the rescuer has not begun runs as soon as a thread can be
+// made, also while the rescuer's own item waits for that.
+UWQ_BODY(FaultsRescuer, R3_HoldsNothingBack, .schedules = 500, .repeat = 2, .tune = &ShortPause) {
+  Workqueue* const wq = env.Alloc("reclaim", core::kWqPercpu | core::kWqMemReclaim);
+  Fault fault("thread_create");
+  Gate gate;
+  Item first([&] {
+    EXPECT_TRUE(core::CurrentIsRescuer());
+    fault.End();
+    gate.Pass();
+  });
+  Item second([&] {
+    EXPECT_FALSE(core::CurrentIsRescuer());
+    gate.Open();
+  });
+  EXPECT_TRUE(QueueWorkOn(0, wq, first));
+  EXPECT_TRUE(QueueWorkOn(0, wq, second));
+  FlushWorkqueue(wq);
+  EXPECT_EQ(first.runs(), 1);
+  EXPECT_EQ(second.runs(), 1);
 }
 
 // W6: the dump marks the place whose rescuer is called, and the rescuer at work.
@@ -214,6 +229,22 @@ UWQ_BODY_ON_KINDS(Faults, P9_RecoversByItself, .schedules = 1000, .repeat = 1,
   FlushWorkqueue(wq);
   EXPECT_EQ(x.runs(), 1);
   EXPECT_EQ(fault.failures(), 3);
+}
+
+// W1: a stall also where the only worker cannot begin, since it must make another one first.
+UWQ_BODY_ON_KINDS(
+    Faults, W1_NoWorkerCanBegin, .schedules = 50, .repeat = 1, .tune = [](core::RuntimeOptions* o) {
+      ShortPause(o);
+      o->watchdog_thresh_ns = kSim ? kSecond : 30 * kMillisecond;
+    }) {
+  Workqueue* const wq = env.Make(kind);
+  Item x;
+  Fault fault("thread_create");
+  EXPECT_TRUE(env.Queue(wq, x));
+  AwaitTrue([&] { return env.Reports(ReportKind::kStall) >= 1; });
+  fault.End();
+  FlushWorkqueue(wq);
+  EXPECT_EQ(x.runs(), 1);
 }
 
 // The same for the memory of a worker.
@@ -322,6 +353,19 @@ UWQ_BODY(FaultsRuntime, SystemQueueFails, .schedules = 20) {
     EXPECT_EQ(env.runtime()->System(core::SystemWq::kLong), nullptr);
   }
   EXPECT_EQ(env.Reports(ReportKind::kOther), 1);
+  // The handler runs with no lock of ours held: it may want a system queue as well.
+  {
+    Fault fault("alloc_workqueue", 0, 1);
+    Workqueue* other = nullptr;
+    core::ResetReports();
+    core::SetReportHandler([&](const core::Report& report) {
+      EXPECT_EQ(report.kind, ReportKind::kOther);
+      other = env.runtime()->System(core::SystemWq::kHighpri);
+    });
+    EXPECT_EQ(env.runtime()->System(core::SystemWq::kLong), nullptr);
+    EXPECT_NE(other, nullptr);
+    core::SetReportHandler(nullptr);
+  }
   Workqueue* const wq = env.runtime()->System(core::SystemWq::kLong);
   ASSERT_NE(wq, nullptr);
   Item x;

@@ -38,9 +38,9 @@ PoolSnapshot SnapshotOf(WorkerPool* pool) {
   s.id = pool->id;
   s.cpu = pool->cpu;
   s.bh = pool->bh;
+  PoolLock lock(pool);
   s.cpus = pool->Describe();
   s.nice = pool->unbound() ? pool->attrs.nice : (pool->highpri ? -20 : 0);
-  PoolLock lock(pool);
   s.nr_workers = pool->nr_workers;
   s.nr_idle = pool->nr_idle;
   s.nr_running = pool->nr_running;
@@ -142,6 +142,15 @@ std::string DumpPwq(PoolWorkqueue* pwq, bool all) {
   return out;
 }
 
+std::string DumpQueue(Workqueue* wq, bool all) {
+  std::string body;
+  MutexLock lock(&wq->mutex);
+  for (PoolWorkqueue* pwq : wq->pwqs) body += DumpPwq(pwq, all);
+  if (!all && body.empty()) return "";
+  return absl::StrFormat("workqueue %s: flags=0x%x\n%s", wq->name,
+                         wq->flags.load(std::memory_order_relaxed) & ~+kWqSystem, body);
+}
+
 }  // namespace
 
 Snapshot TakeSnapshot(Runtime* runtime) {
@@ -158,14 +167,7 @@ std::string DumpText(Runtime* runtime, bool all) {
   std::string out = "Showing busy workqueues and worker pools:\n";
   {
     MutexLock lock(&runtime->mutex);
-    for (Workqueue* wq : runtime->workqueues) {
-      std::string body;
-      MutexLock wq_lock(&wq->mutex);
-      for (PoolWorkqueue* pwq : wq->pwqs) body += DumpPwq(pwq, all);
-      if (!all && body.empty()) continue;
-      absl::StrAppendFormat(&out, "workqueue %s: flags=0x%x\n%s", wq->name,
-                            wq->flags.load(std::memory_order_relaxed) & 0xffff, body);
-    }
+    for (Workqueue* wq : runtime->workqueues) out += DumpQueue(wq, all);
   }
   runtime->ForEachPool([&](WorkerPool* pool) {
     const PoolSnapshot s = SnapshotOf(pool);
@@ -181,6 +183,17 @@ std::string DumpText(Runtime* runtime, bool all) {
     }
     out += "\n";
   });
+  return out;
+}
+
+std::string DumpWorkqueue(Workqueue* wq) { return DumpQueue(wq, /*all=*/false); }
+
+std::string DumpFreezable(Runtime* runtime) {
+  std::string out = "Showing freezable workqueues that are still busy:\n";
+  MutexLock lock(&runtime->mutex);
+  for (Workqueue* wq : runtime->workqueues) {
+    if (wq->HasFlag(kWqFreezable)) out += DumpQueue(wq, /*all=*/false);
+  }
   return out;
 }
 

@@ -52,6 +52,10 @@ Snapshot TakeSnapshot(Runtime* runtime);
 
 // show_all_workqueues(): the lines of W6.  Idle queues and pools only if `all`.
 std::string DumpText(Runtime* runtime, bool all);
+// show_one_workqueue(): its lines only, none while it is idle.
+std::string DumpWorkqueue(Workqueue* wq);
+// show_freezable_workqueues(): those that keep FreezeBusy() true.
+std::string DumpFreezable(Runtime* runtime);
 
 }  // namespace uwq::core
 

@@ -114,28 +114,21 @@ Nanos WorkerPool::Sample(Nanos now_ns) {
   {
     PoolLock held(this);
     if (!watched) return kForever;
-    if (base::ListEmpty(&worklist)) {
+    quiet_ticks_ = base::ListEmpty(&worklist) ? quiet_ticks_ + 1 : 0;
+    if (quiet_ticks_ >= kQuietTicksMax) {
+      watched = false;
+      quiet_ticks_ = 0;
       stall_since_ns_ = 0;
-      if (++quiet_ticks_ >= kQuietTicksMax) {
-        watched = false;
-        quiet_ticks_ = 0;
-        UpdateAttendedLocked();
-        KickLocked(&held.after);  // watches again if something came meanwhile
-        return watched ? now_ns + options.sample_interval_ns : kForever;
-      }
-      return now_ns + options.sample_interval_ns;
+      UpdateAttendedLocked();
+      KickLocked(&held.after);  // watches again if something came meanwhile
+      return watched ? now_ns + options.sample_interval_ns : kForever;
     }
-    quiet_ticks_ = 0;
     stalled = StalledLocked(now_ns);
     stalled_for_ns = now_ns - stall_since_ns_;
-    if (!unbound() && !bh) {
-      for (Worker* w : workers) {
-        // Those that count as running, and those that the sampler itself took out.
-        const unsigned out = w->flags & Worker::kNotRunning;
-        if (w->current_work == nullptr || (out & ~Worker::kSampledSleep) != 0) continue;
-        if (nr == kSampleMax) break;
-        candidates[nr++] = {w, w->nr_executed, w->tid.load(std::memory_order_relaxed), {}};
-      }
+    for (Worker* w : workers) {
+      if (w->current_work == nullptr) continue;
+      if (nr == kSampleMax) break;
+      candidates[nr++] = {w, w->nr_executed, w->tid.load(std::memory_order_relaxed), {}};
     }
   }
   // System calls, so without the lock; each finding is checked again under it.
@@ -150,25 +143,29 @@ Nanos WorkerPool::Sample(Nanos now_ns) {
       const Candidate& c = candidates[i];
       Worker* const w = c.worker;
       if (!c.probe.valid || w->current_work == nullptr || w->nr_executed != c.execution) continue;
+      if (w->sampled_execution != c.execution) {
+        w->sampled_execution = c.execution;
+        w->sampled_cpu_ns = w->counted_cpu_ns = c.probe.cpu_time_ns;
+      }
+      w->current_pwq->Count(PwqStat::kCpuTimeNs, c.probe.cpu_time_ns - w->counted_cpu_ns);
+      w->counted_cpu_ns = c.probe.cpu_time_ns;
+      // Concurrency is managed among those that count as running, and those that the
+      // sampler itself took out.
+      const unsigned out = w->flags & Worker::kNotRunning;
+      if (unbound() || bh || (out & ~Worker::kSampledSleep) != 0) continue;
       if (c.probe.sleeping) {
         if ((w->flags & Worker::kNotRunning) == 0) {
           SetFlagsLocked(w, Worker::kSampledSleep);
           if (nr_running == 0) w->current_pwq->Count(PwqStat::kCmWakeup);
         }
-        w->sampled_execution = 0;  // P4: the count starts anew when it has slept
+        w->sampled_cpu_ns = c.probe.cpu_time_ns;  // P4: the count starts anew when it has slept
         continue;
       }
       ClearFlagsLocked(w, Worker::kSampledSleep);
-      if (w->sampled_execution != c.execution) {
-        w->sampled_execution = c.execution;
-        w->sampled_cpu_ns = c.probe.cpu_time_ns;
-        continue;
-      }
       const Nanos burnt = c.probe.cpu_time_ns - w->sampled_cpu_ns;
       if (options.cpu_intensive_thresh_ns == 0 || burnt < options.cpu_intensive_thresh_ns) continue;
       SetFlagsLocked(w, Worker::kCpuIntensive);
       w->current_pwq->Count(PwqStat::kCpuIntensive);
-      w->current_pwq->Count(PwqStat::kCpuTimeNs, burnt);
       hogs[nr_hogs++] = w->current_func;
     }
     KickLocked(&after);

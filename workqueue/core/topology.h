@@ -52,6 +52,13 @@ class Topology {
   int nr_nodes() const { return nr_nodes_; }
   int NodeOf(int cpu) const { return cpus_[cpu].node; }
   const CpuMask& NodeMask(int node) const { return node_masks_[node]; }
+  // The first node that holds all of `mask`, or -1.
+  int NodeAround(const CpuMask& mask) const {
+    for (int node = 0; node < nr_nodes_; ++node) {
+      if ((mask & ~node_masks_[node]).none()) return node;
+    }
+    return -1;
+  }
   const CpuMask& all() const { return all_; }
   // The CPUs that share `cpu`'s pod in `scope` (not kDefault).
   CpuMask PodMask(AffnScope scope, int cpu, int cache_shard_size) const;

@@ -73,7 +73,10 @@ void WorkerPool::Stop() {
   UpdateAttendedLocked();
 }
 
-void WorkerPool::Reattribute(const PoolAttrs& next) { attrs = next; }
+void WorkerPool::Reattribute(const PoolAttrs& next) {
+  MutexLock held(&lock);  // a snapshot may be reading them
+  attrs = next;
+}
 
 // --- Creation ---------------------------------------------------------------------------
 
@@ -151,6 +154,8 @@ bool WorkerPool::ManageLocked(Worker* worker) {
   do {
     // R2: if no worker can be made for that long, rescuers take over.
     mayday_at_ns = base::Now() + runtime->options().mayday_initial_ns;
+    watched = true;  // W1: nobody else may look at this pool for as long as that
+    UpdateAttendedLocked();
     lock.Unlock();
     runtime->PokeService();
     while (!CreateWorker().ok() && NeedToCreate()) {
@@ -168,8 +173,6 @@ bool WorkerPool::ManageLocked(Worker* worker) {
   manager_cv_.NotifyAll();
   return true;
 }
-
-void WorkerPool::PokeManager() { manager_cv_.NotifyAll(); }
 
 // --- Idle, wake, flags --------------------------------------------------------------------
 
@@ -241,11 +244,14 @@ void WorkerPool::ClearFlagsLocked(Worker* worker, unsigned flags) {
 
 std::string WorkerPool::Describe() const {
   const bool anywhere = unbound() && attrs.cpumask.none();
-  return absl::StrCat(
-      "cpus=",
-      unbound() ? FormatCpuMask(anywhere ? runtime->topology().all() : attrs.cpumask)
-                : absl::StrCat(cpu),
-      " flags=0x", bh ? 1 : 0, " nice=", unbound() ? attrs.nice : (highpri ? kHighpriNice : 0));
+  const int node =
+      unbound() ? runtime->topology().NodeAround(attrs.pod_mask) : runtime->topology().NodeOf(cpu);
+  return absl::StrCat("cpus=",
+                      unbound()
+                          ? FormatCpuMask(anywhere ? runtime->topology().all() : attrs.cpumask)
+                          : absl::StrCat(cpu),
+                      node >= 0 ? absl::StrCat(" node=", node) : "", " flags=0x", bh ? 1 : 0,
+                      " nice=", unbound() ? attrs.nice : (highpri ? kHighpriNice : 0));
 }
 
 }  // namespace uwq::core

@@ -77,8 +77,8 @@ struct Worker {
 
   // The sampler's view of the current execution (concurrency.cc).
   uint64_t sampled_execution = 0;  // L
-  base::Nanos sampled_cpu_ns = 0;  // L
-  base::Nanos sampled_at_ns = 0;   // L
+  base::Nanos sampled_cpu_ns = 0;  // L: its thread's CPU time when it began or last slept
+  base::Nanos counted_cpu_ns = 0;  // L: and as far as it is in the statistics
 
   Workqueue* rescue_wq = nullptr;  // I: the queue whose rescuer this is
   char desc[kWorkerDescLen] = {};  // S: set_worker_desc(), until the item ends
@@ -197,9 +197,6 @@ class WorkerPool {
 
   // Housekeeping by the service thread; returns when to come again.  No lock held.
   base::Nanos Tick(base::Nanos now_ns);
-  // Ends a manager's pause between creation attempts.
-  void PokeManager();
-
   // "cpus=0 flags=0x0 nice=0", as in the kernel's dumps.
   std::string Describe() const;
   // How long the list has stood still, as far as the watchdog has seen; 0: it moves.
@@ -223,7 +220,7 @@ class WorkerPool {
   Door door;
 
   // --- Runtime::mutex ---------------------------------------------------------
-  PoolAttrs attrs;  // unbound
+  PoolAttrs attrs;  // unbound; written under `lock`, too
   int refs = 0;     // unbound: pool_workqueues that use it
 
   // --- L ---------------------------------------------------------------------

@@ -29,14 +29,12 @@ base::Atomic<ArmedTimersFn> armed_timers_hook{nullptr};
 // Flags as the caller wrote them -> flags in force, or what is wrong with them.
 absl::StatusOr<unsigned> CheckFlags(const WorkqueueOptions& options, bool power_efficient) {
   unsigned flags = options.flags;
-  const unsigned internal = kWqOrdered | kWqLegacy | kWqDeprecated | kWqSystem;
-  if ((flags & ~(kWqPublicFlags | internal)) != 0) {
-    return absl::InvalidArgumentError(absl::StrFormat("workqueue %s: unknown flag bits 0x%x",
-                                                      options.name,
-                                                      flags & ~(kWqPublicFlags | internal)));
+  if ((flags & kWqOrdered) != 0 && (flags & (kWqUnbound | kWqBh)) == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("workqueue ", options.name, ": an ordered workqueue is WQ_UNBOUND"));
   }
   if ((flags & kWqBh) != 0) {
-    if ((flags & ~(kWqBhAllows | kWqDeprecated | kWqSystem)) != 0 || options.max_active != 0) {
+    if ((flags & ~kWqBhAllows) != 0 || options.max_active != 0) {
       const std::string text = absl::StrFormat(
           "workqueue %s: WQ_BH goes with WQ_HIGHPRI, WQ_PERCPU and max_active 0 only "
           "(flags 0x%x, max_active %d)",
@@ -80,10 +78,8 @@ int ClampMaxActive(int max_active, const char* name) {
 NodeActive* NodeActiveOf(Workqueue* wq, const WorkerPool* pool) {
   if (!wq->unbound()) return nullptr;
   const Topology& topology = wq->runtime->topology();
-  for (int node = 0; node < topology.nr_nodes(); ++node) {
-    if ((pool->attrs.pod_mask & ~topology.NodeMask(node)).none()) return &wq->node_active[node];
-  }
-  return &wq->node_active[topology.nr_nodes()];
+  const int node = topology.NodeAround(pool->attrs.pod_mask);
+  return &wq->node_active[node >= 0 ? node : topology.nr_nodes()];
 }
 
 // Ties `wq` to `pool`.  Fields are written under the pool's lock: a stale reader of
@@ -256,6 +252,15 @@ void SetArmedTimersHook(ArmedTimersFn hook) {
 }
 
 absl::StatusOr<Workqueue*> AllocWorkqueue(Runtime* runtime, const WorkqueueOptions& options) {
+  const unsigned unknown = options.flags & ~(kWqPublicFlags | kWqOrdered | kWqLegacy);
+  if (unknown != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("workqueue %s: unknown flag bits 0x%x", options.name, unknown));
+  }
+  return AllocSystemWorkqueue(runtime, options);
+}
+
+absl::StatusOr<Workqueue*> AllocSystemWorkqueue(Runtime* runtime, const WorkqueueOptions& options) {
   if (options.name.empty()) return absl::InvalidArgumentError("workqueue: empty name");
   absl::StatusOr<unsigned> flags = CheckFlags(options, runtime->options().power_efficient);
   if (!flags.ok()) return flags.status();
@@ -510,9 +515,13 @@ void SetMinActive(Workqueue* wq, int min_active) {
 
 bool WorkqueueCongested(int cpu, Workqueue* wq) {
   if (cpu < 0 || cpu >= wq->runtime->topology().nr_cpus()) cpu = wq->runtime->LocalCpu();
-  PoolWorkqueue* const pwq = wq->cpu_pwq[cpu].load(std::memory_order_acquire);
-  PoolLock lock(pwq->pool.load(std::memory_order_acquire));
-  return !base::ListEmpty(&pwq->inactive);
+  for (;;) {
+    PoolWorkqueue* const pwq = wq->cpu_pwq[cpu].load(std::memory_order_acquire);
+    WorkerPool* const pool = pwq->pool.load(std::memory_order_acquire);
+    PoolLock lock(pool);
+    if (pwq->pool.load(std::memory_order_relaxed) != pool) continue;  // replaced, and used again
+    return !base::ListEmpty(&pwq->inactive);
+  }
 }
 
 }  // namespace uwq::core

@@ -39,13 +39,14 @@ enum WqFlags : unsigned {
   kWqOrdered = 1u << 17,
   kWqLegacy = 1u << 18,
   kWqDeprecated = 1u << 19,
-  // Ours: a queue of system_wq() and its kin.
-  kWqSystem = 1u << 24,
+  kWqSystem = 1u << 24,  // ours, not the kernel's: a queue of system_wq() and its kin
 };
 inline constexpr unsigned kWqPublicFlags = kWqBh | kWqUnbound | kWqFreezable | kWqMemReclaim |
                                            kWqHighpri | kWqCpuIntensive | kWqSysfs |
                                            kWqPowerEfficient | kWqPercpu;
-inline constexpr unsigned kWqBhAllows = kWqBh | kWqHighpri | kWqPercpu;
+// Only Runtime::System() sets these.
+inline constexpr unsigned kWqSystemOnly = kWqDeprecated | kWqSystem;
+inline constexpr unsigned kWqBhAllows = kWqBh | kWqHighpri | kWqPercpu | kWqSystemOnly;
 
 inline constexpr int kWqMaxActive = 2048;
 inline constexpr int kWqDflActive = kWqMaxActive / 2;
@@ -125,6 +126,8 @@ struct WorkqueueOptions {
 // Status instead of NULL: INVALID_ARGUMENT names the flag or the name, and
 // RESOURCE_EXHAUSTED the thread that could not be created.
 absl::StatusOr<Workqueue*> AllocWorkqueue(Runtime* runtime, const WorkqueueOptions& options);
+// The same for Runtime::System(), whose queues have flags of kWqSystemOnly.
+absl::StatusOr<Workqueue*> AllocSystemWorkqueue(Runtime* runtime, const WorkqueueOptions& options);
 // Drains, then frees.  From an item of `wq` itself: reported, nothing done (F11).
 // With references left: reported with a dump, leaked (X6).
 void DestroyWorkqueue(Workqueue* wq);

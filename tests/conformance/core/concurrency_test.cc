@@ -69,8 +69,13 @@ UWQ_BODY(Concurrency, T114_SleepersParallel, .schedules = 500, .repeat = 2) {
         t.Ended(i);
       }));
     }
+    const int64_t wakeups = env.Stat(wq, core::PwqStat::kCmWakeup);
     for (auto& item : items) EXPECT_TRUE(env.Queue(wq, *item));
     FlushWorkqueue(wq);
+    // T3: the sampler found one asleep, the last one running, and had another one started.
+    if (kSim && !told) {
+      EXPECT_GT(env.Stat(wq, core::PwqStat::kCmWakeup), wakeups);
+    }
     for (int i = 0; i < 4; ++i) {
       EXPECT_GE(t.end(i), 20);
       if (!kSim) continue;
@@ -240,11 +245,13 @@ UWQ_BODY(Concurrency, T117_HogDetection, .schedules = 300, .repeat = 2) {
   if (kSim) {
     EXPECT_LE(t.start(1), 20);
   }
-  int64_t counted = 0;
-  for (const auto& s : core::TakeSnapshot(env.runtime()).workqueues) {
-    if (s.name == "percpu") counted = s.stats[static_cast<int>(core::PwqStat::kCpuIntensive)];
+  EXPECT_EQ(env.Stat(wq, core::PwqStat::kCpuIntensive), 1);
+  // T3: sampled from the first tick on, and for some ticks after nothing waits any more.
+  EXPECT_GT(env.Stat(wq, core::PwqStat::kCpuTimeNs), 0);
+  if (kSim) {
+    EXPECT_GE(env.Stat(wq, core::PwqStat::kCpuTimeNs), 40 * kMillisecond);
+    EXPECT_LE(env.Stat(wq, core::PwqStat::kCpuTimeNs), 60 * kMillisecond);
   }
-  EXPECT_EQ(counted, 1);
 }
 
 UWQ_BODY(

@@ -341,6 +341,13 @@ void Env::OnReport(const core::Report& report) {
   reports_.push_back(report);
 }
 
+int64_t Env::Stat(const Workqueue* wq, core::PwqStat stat) {
+  for (const core::WorkqueueSnapshot& s : core::TakeSnapshot(runtime()).workqueues) {
+    if (s.name == wq->name) return s.stats[static_cast<int>(stat)];
+  }
+  return -1;
+}
+
 int Env::Reports(ReportKind kind) { return static_cast<int>(ReportTexts(kind).size()); }
 
 std::vector<std::string> Env::ReportTexts(ReportKind kind) {

@@ -29,6 +29,7 @@
 #include "gtest/gtest.h"
 #include "workqueue/base/sync.h"
 #include "workqueue/core/concurrency.h"
+#include "workqueue/core/dump.h"
 #include "workqueue/core/item.h"
 #include "workqueue/core/report.h"
 #include "workqueue/core/runtime.h"
@@ -170,6 +171,8 @@ class Env {
 
   // Number of reports of `kind` so far; those asked for are not held against the test.
   int Reports(ReportKind kind);
+  // What a snapshot says of the queue (T3).
+  int64_t Stat(const core::Workqueue* wq, core::PwqStat stat);
   // The texts of those reports.
   std::vector<std::string> ReportTexts(ReportKind kind);
   // Nothing of `wq` is queued or running, and its counts say so (A3, C6).
