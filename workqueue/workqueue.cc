@@ -51,4 +51,10 @@ absl::StatusOr<std::unique_ptr<Workqueue>> Workqueue::CreateOrdered(absl::string
   return Create(name, options);
 }
 
+std::unique_ptr<Workqueue> Workqueue::System(SystemWq which, Runtime* runtime) {
+  if (runtime == nullptr) runtime = Runtime::Default();
+  core::Workqueue* const wq = runtime != nullptr ? runtime->System(which) : nullptr;
+  return wq != nullptr ? std::unique_ptr<Workqueue>(new Workqueue(wq)) : nullptr;
+}
+
 }  // namespace uwq

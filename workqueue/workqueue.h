@@ -40,11 +40,15 @@ class Workqueue;
 using core::AffnScope;
 using core::BlockingScope;
 using core::CpuMask;
+using core::DumpText;
 using core::Report;
 using core::ReportKind;
 using core::Runtime;  // Create(options), Default(); survives fork as runtime.h says
 using core::RuntimeOptions;
 using core::SetReportHandler;
+using core::Snapshot;
+using core::SystemWq;
+using core::TakeSnapshot;
 using core::Topology;
 using core::WorkqueueAttrs;
 
@@ -141,7 +145,13 @@ class Workqueue {
                                                            const Options& options = {});
   static absl::StatusOr<std::unique_ptr<Workqueue>> CreateOrdered(absl::string_view name,
                                                                   Runtime* runtime = nullptr);
-  ~Workqueue() { core::DestroyWorkqueue(wq_); }
+  // A handle on a system queue, which is made at the first call and ends with its Runtime
+  // (null: Runtime::Default()), not with the handle.  [UWQ-SYSTEM-1]  Null, reported: no
+  // thread, no memory.  Sleeps at the first call.
+  static std::unique_ptr<Workqueue> System(SystemWq which, Runtime* runtime = nullptr);
+  ~Workqueue() {
+    if (!wq_->HasFlag(core::kWqSystem)) core::DestroyWorkqueue(wq_);
+  }
   Workqueue(const Workqueue&) = delete;
   Workqueue& operator=(const Workqueue&) = delete;
 

@@ -270,6 +270,13 @@ static void test_surroundings(struct uwq_runtime* rt) {
   char text[256] = "";
   CHECK(read(fds[0], text, sizeof(text) - 1) > 0);
   CHECK(strncmp(text, "Showing busy workqueues", 23) == 0);
+  CHECK(uwq_show_freezable_workqueues(rt, fds[1]) == 0);
+  CHECK(read(fds[0], text, sizeof(text) - 1) > 0);
+  CHECK(strncmp(text, "Showing freezable workqueues", 28) == 0);
+  CHECK(uwq_show_one_workqueue(wq, fds[1]) == 0); /* idle: nothing */
+  CHECK(uwq_show_all_workqueues(rt, fds[1]) == 0);
+  CHECK(read(fds[0], text, sizeof(text) - 1) > 0);
+  CHECK(strncmp(text, "Showing busy workqueues", 23) == 0);
   close(fds[0]);
   close(fds[1]);
   CHECK(uwq_show_all_workqueues(rt, -1) == -EBADF);

@@ -431,6 +431,22 @@ TEST_P(Api, CreateRefuses) {
   EXPECT_EQ(core::TakeSnapshot(runtime_.get()).workqueues.size(), 1u);
 }
 
+// UWQ-SYSTEM-1: the queue outlives its handles, and is the same one for all of them.
+TEST(ApiRuntime, SystemQueues) {
+  auto runtime = *Runtime::Create({});
+  std::atomic<int> runs{0};
+  Work work([&] { ++runs; });
+  auto highpri = Workqueue::System(SystemWq::kHighpri, runtime.get());
+  ASSERT_NE(highpri, nullptr);
+  EXPECT_EQ(highpri->name(), "events_highpri");
+  EXPECT_TRUE(highpri->Queue(work));
+  core::Workqueue* const raw = highpri->raw();
+  highpri.reset();
+  EXPECT_TRUE(work.Flush() || runs == 1);
+  EXPECT_EQ(runs, 1);
+  EXPECT_EQ(Workqueue::System(SystemWq::kHighpri, runtime.get())->raw(), raw);
+}
+
 // The default Runtime is one for the process.
 TEST(ApiRuntime, Default) {
   EXPECT_EQ(Runtime::Default(), Runtime::Default());

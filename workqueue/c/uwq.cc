@@ -185,8 +185,7 @@ void uwq_freeze_workqueues_begin(uwq_runtime* rt) { Rt(rt)->FreezeBegin(); }
 bool uwq_freeze_workqueues_busy(uwq_runtime* rt) { return Rt(rt)->FreezeBusy(); }
 void uwq_thaw_workqueues(uwq_runtime* rt) { Rt(rt)->Thaw(); }
 
-int uwq_show_all_workqueues(uwq_runtime* rt, int fd) {
-  const std::string text = core::DumpText(Rt(rt), false);
+static int WriteAll(int fd, const std::string& text) {
   for (size_t at = 0; at < text.size();) {
     const ssize_t n = write(fd, text.data() + at, text.size() - at);
     if (n < 0 && errno == EINTR) continue;
@@ -194,6 +193,15 @@ int uwq_show_all_workqueues(uwq_runtime* rt, int fd) {
     at += static_cast<size_t>(n);
   }
   return 0;
+}
+int uwq_show_all_workqueues(uwq_runtime* rt, int fd) {
+  return WriteAll(fd, core::DumpText(Rt(rt), /*all=*/false));
+}
+int uwq_show_freezable_workqueues(uwq_runtime* rt, int fd) {
+  return WriteAll(fd, core::DumpFreezable(Rt(rt)));
+}
+int uwq_show_one_workqueue(uwq_workqueue* wq, int fd) {
+  return WriteAll(fd, core::DumpWorkqueue(Wq(wq)));
 }
 
 void uwq_set_report_handler(uwq_report_fn handler, void* arg) {

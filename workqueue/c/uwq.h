@@ -185,8 +185,11 @@ void uwq_freeze_workqueues_begin(struct uwq_runtime* rt); /* sleeps */
 bool uwq_freeze_workqueues_busy(struct uwq_runtime* rt);  /* sleeps */
 void uwq_thaw_workqueues(struct uwq_runtime* rt);         /* sleeps */
 
-/* show_all_workqueues() to a file descriptor.  0 or -errno. */
+/* The kernel's dumps, to a file descriptor.  0 or -errno.  Any thread; idle queues and
+ * pools are left out. */
 int uwq_show_all_workqueues(struct uwq_runtime* rt, int fd);
+int uwq_show_freezable_workqueues(struct uwq_runtime* rt, int fd);
+int uwq_show_one_workqueue(struct uwq_workqueue* wq, int fd);
 
 /* --- Reports -------------------------------------------------------------------------- */
 /* `kind` names the rule, `text` the queue and the function.  NULL: stderr. */

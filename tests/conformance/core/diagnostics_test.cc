@@ -85,8 +85,8 @@ UWQ_BODY(
 
 // W6: busy queues and pools, line by line; idle queues are left out.
 UWQ_BODY(Diagnostics, T147_DumpFormat, .schedules = 20) {
-  Workqueue* const wq = env.Alloc("busy", core::kWqPercpu, 1);
-  (void)env.Alloc("sleepy", core::kWqUnbound);
+  Workqueue* const wq = env.Alloc("busy", core::kWqPercpu | core::kWqFreezable, 1);
+  Workqueue* const sleepy = env.Alloc("sleepy", core::kWqUnbound | core::kWqFreezable);
   Gate gate;
   Item a([&] {
     core::SetWorkerDesc("frame 7");
@@ -99,8 +99,8 @@ UWQ_BODY(Diagnostics, T147_DumpFormat, .schedules = 20) {
   EXPECT_TRUE(env.Queue(wq, c));
   const std::string text = core::DumpText(env.runtime(), /*all=*/false);
   EXPECT_TRUE(Contains(text, "Showing busy workqueues and worker pools:\n")) << text;
-  EXPECT_TRUE(Contains(text, "workqueue busy: flags=0x100\n  pwq ")) << text;
-  EXPECT_TRUE(Contains(text, "cpus=0 ")) << text;
+  EXPECT_TRUE(Contains(text, "workqueue busy: flags=0x104\n  pwq ")) << text;
+  EXPECT_TRUE(Contains(text, "cpus=0 node=0 flags=0x0 nice=0 ")) << text;
   EXPECT_TRUE(Contains(text, " active=1 refcnt=4\n")) << text;  // the place itself, a, b and c
   EXPECT_TRUE(Contains(text, "    in-flight: ")) << text;
   EXPECT_TRUE(Contains(text, "    inactive: 2*")) << text;
@@ -108,6 +108,13 @@ UWQ_BODY(Diagnostics, T147_DumpFormat, .schedules = 20) {
   EXPECT_TRUE(Contains(text, " hung=0s workers=")) << text;
   EXPECT_FALSE(Contains(text, "sleepy")) << text;
   EXPECT_TRUE(Contains(core::DumpText(env.runtime(), /*all=*/true), "workqueue sleepy: "));
+
+  // One queue, and the freezable ones: the same lines, nothing of idle ones.
+  EXPECT_TRUE(Contains(text, core::DumpWorkqueue(wq))) << core::DumpWorkqueue(wq);
+  EXPECT_TRUE(Contains(core::DumpWorkqueue(wq), "    inactive: 2*"));
+  EXPECT_EQ(core::DumpWorkqueue(sleepy), "");
+  EXPECT_EQ(core::DumpFreezable(env.runtime()),
+            "Showing freezable workqueues that are still busy:\n" + core::DumpWorkqueue(wq));
 
   const core::Snapshot snapshot = core::TakeSnapshot(env.runtime());
   bool found = false;
@@ -266,7 +273,10 @@ UWQ_BODY(Diagnostics, BadInput_Alloc, .schedules = 20) {
   EXPECT_TRUE(Contains(refused("", core::kWqPercpu), "name"));
   EXPECT_TRUE(Contains(refused("odd", core::kWqPercpu | 1u << 9), "0x200"));
   EXPECT_TRUE(Contains(refused("odd", core::kWqPercpu | 1u << 31), "0x80000000"));
-  // Internal state bits are no flags to ask for.
+  // Internal bits are no flags to ask for.
+  EXPECT_TRUE(Contains(refused("odd", core::kWqPercpu | core::kWqDeprecated), "0x80000"));
+  EXPECT_TRUE(Contains(refused("odd", core::kWqUnbound | core::kWqSystem), "0x1000000"));
+  EXPECT_TRUE(Contains(refused("odd", core::kWqPercpu | core::kWqOrdered), "WQ_UNBOUND"));
   EXPECT_TRUE(Contains(refused("odd", core::kWqPercpu | core::kWqDraining), "0x10000"));
   EXPECT_TRUE(Contains(refused("odd", core::kWqPercpu | core::kWqDestroying), "0x8000"));
 }

@@ -383,6 +383,10 @@ static inline unsigned int work_busy(struct work_struct *work) {
 #define set_worker_desc(...) uwq_linux_set_worker_desc(__VA_ARGS__)
 /* To standard error. */
 static inline void show_all_workqueues(void) { uwq_show_all_workqueues(NULL, 2); }
+static inline void show_freezable_workqueues(void) { uwq_show_freezable_workqueues(NULL, 2); }
+static inline void show_one_workqueue(struct workqueue_struct *wq) {
+  uwq_show_one_workqueue(uwq_q(wq), 2);
+}
 /* What has kept this CPU busy is no stall. */
 static inline void wq_watchdog_touch(int cpu) { uwq_watchdog_touch(cpu); }
 
@@ -437,10 +441,6 @@ void print_worker_info(const char *log_lvl, struct task_struct *task)
     UWQ_UNSUPPORTED("print_worker_info(): use show_all_workqueues()");
 void wq_worker_comm(char *buf, size_t size, struct task_struct *task)
     UWQ_UNSUPPORTED("wq_worker_comm() is for /proc");
-void show_one_workqueue(struct workqueue_struct *wq)
-    UWQ_UNSUPPORTED("show_one_workqueue(): use show_all_workqueues()");
-void show_freezable_workqueues(void)
-    UWQ_UNSUPPORTED("show_freezable_workqueues(): use show_all_workqueues()");
 int workqueue_prepare_cpu(unsigned int cpu)
     UWQ_UNSUPPORTED("workqueue_prepare_cpu() is a hotplug callback");
 int workqueue_online_cpu(unsigned int cpu)
