@@ -237,6 +237,47 @@ TEST_F(Fork, FromInsideAnItem) {
   EXPECT_EQ(outcome, 0);
 }
 
+// Items that were running or pending in the parent count as idle in the child.
+TEST_F(Fork, PendingItems) {
+  auto runtime = MakeRuntime();
+  Workqueue* const wq = *AllocWorkqueue(runtime.get(), {"inherited", kWqPercpu, 1});
+  Workqueue* const unlimited = *AllocWorkqueue(runtime.get(), {"unlimited", kWqPercpu, 0});
+  static std::atomic<bool> go;
+  static std::atomic<int> runs;
+  go = false;
+  runs = 0;
+  WorkItem running, inactive, waiting;
+  InitWord(&running, [](WorkItem*) {
+    ++runs;
+    while (!go) base::CpuRelax();
+  });
+  InitWord(&inactive, [](WorkItem*) { ++runs; });
+  InitWord(&waiting, [](WorkItem*) { ++runs; });
+  EXPECT_TRUE(QueueWorkOn(0, wq, &running));
+  while (runs == 0) base::CpuRelax();
+  EXPECT_TRUE(QueueWorkOn(0, wq, &inactive));
+  EXPECT_TRUE(QueueWorkOn(0, unlimited, &waiting));
+  InChild([&] {
+    for (WorkItem* item : {&running, &inactive, &waiting}) {
+      if (WorkBusy(item) != 0 || FlushWork(item)) return false;
+      if (CancelWorkSync(item) != (item != &running) || WorkPending(item)) return false;
+    }
+    auto mine = MakeRuntime();
+    Workqueue* const other = *AllocWorkqueue(mine.get(), {"other", kWqPercpu, 0});
+    const int before = runs;
+    if (!QueueWork(other, &inactive) || !QueueWork(other, &waiting)) return false;
+    FlushWorkqueue(other);
+    InitWork(&waiting, waiting.func, /*on_stack=*/false);
+    EndOfLife(&running, /*timer=*/false);
+    DestroyWorkqueue(other);
+    return runs == before + 2 && ReportCount(ReportKind::kFreedWhileBusy) == 0;
+  });
+  go = true;
+  FlushWorkqueue(wq);
+  FlushWorkqueue(unlimited);
+  EXPECT_EQ(runs, 3);
+}
+
 // While other threads make, use and destroy queues and Runtimes.
 TEST_F(Fork, AtAnyMoment) {
   auto runtime = MakeRuntime();
@@ -256,16 +297,32 @@ TEST_F(Fork, AtAnyMoment) {
   threads.emplace_back([&] {
     while (!stop) MakeRuntime().reset();
   });
+  threads.emplace_back([&] {
+    WorkItem own;
+    InitWord(&own, [](WorkItem*) {});
+    while (!stop) {  // takes every lock that a canceler or a reporter takes
+      (void)QueueWork(wq, &own);
+      (void)CancelWorkSync(&own);
+      ReportAlways(ReportKind::kOther, "for the lock");
+    }
+  });
+  WorkItem frozen;
+  InitWord(&frozen, [](WorkItem*) {});
+  Workqueue* const freezable = *AllocWorkqueue(runtime.get(), {"f", kWqUnbound | kWqFreezable, 0});
+  runtime->FreezeBegin();
+  EXPECT_TRUE(QueueWork(freezable, &frozen));
   for (int i = 0; i < 150; ++i) {
     InChild([&] {
       WorkItem item;
       InitWord(&item, [](WorkItem*) {});
       (void)QueueWork(wq, &item);
-      return !WorkPending(&item) && RunsItems(MakeRuntime().get());
+      return !WorkPending(&item) && CancelWorkSync(&frozen) && RunsItems(MakeRuntime().get());
     });
   }
   stop = true;
   for (std::thread& t : threads) t.join();
+  runtime->Thaw();
+  FlushWorkqueue(freezable);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 // "claimed" and "placed", a thread here may be preempted for a time slice.  So a
 // canceler that meets this window marks the word WAIT and sleeps on the item's
 // address; every step out of the window returns the mark and wakes it (S2).
+#include <new>
+
 #include "absl/strings/str_cat.h"
 #include "workqueue/core/concurrency.h"
 #include "workqueue/core/item.h"
@@ -26,9 +28,18 @@ struct WaitBucket {
 };
 constexpr int kWaitBuckets = 64;
 
-WaitBucket& BucketOf(const WorkItem* work) {
+WaitBucket* Buckets() {
   static WaitBucket* const buckets = new WaitBucket[kWaitBuckets];  // never destroyed
-  return buckets[(reinterpret_cast<uintptr_t>(work) >> 5) % kWaitBuckets];
+  return buckets;
+}
+WaitBucket& BucketOf(const WorkItem* work) {
+  return Buckets()[(reinterpret_cast<uintptr_t>(work) >> 5) % kWaitBuckets];
+}
+
+// The queue is that of a fork's parent, whose locks nobody may ever release here.
+bool OfForkedParent(const PoolWorkqueue* pwq) {
+  const WorkerPool* const pool = pwq->pool.load(std::memory_order_acquire);
+  return pool != nullptr && pool->runtime->forked();
 }
 
 base::Atomic<TimerStealFn> timer_steal{nullptr};
@@ -107,6 +118,10 @@ bool StealQueued(WorkItem* work, PoolWorkqueue* pwq) {
 
 void SetTimerSteal(TimerStealFn steal) { timer_steal.store(steal, std::memory_order_release); }
 
+void ResetClaimWaiters() {
+  for (int i = 0; i < kWaitBuckets; ++i) new (&Buckets()[i]) WaitBucket;
+}
+
 void WakeClaimWaiters(const WorkItem* work) {
   WaitBucket& bucket = BucketOf(work);
   MutexLock lock(&bucket.mutex);
@@ -133,10 +148,12 @@ bool GrabPending(WorkItem* work, bool timer) {
   for (;;) {
     const Word old = Claim(work);
     if ((old & kPending) == 0) return false;
-    if (OnList(old)) {
+    const bool abandoned = OnList(old) && OfForkedParent(PwqOf(old));
+    if (OnList(old) && !abandoned) {
       if (StealQueued(work, PwqOf(old))) return true;
-    } else if (AtDoor(old)) {
-      if (WaitAtDoor(work, old) || !AbandonDoor(work, old)) continue;
+    } else if (abandoned || AtDoor(old)) {
+      if (!abandoned && WaitAtDoor(work, old)) continue;
+      if (!Abandon(work, old)) continue;
       base::ListInit(&work->entry);
       return true;
     } else if ((old & kTimer) != 0) {
@@ -214,7 +231,8 @@ unsigned WorkBusy(WorkItem* work) {
   unsigned result = (word & kPending) != 0 ? kBusyPending : 0;
   WorkerPool* const pool = OnList(word) ? PwqOf(word)->pool.load(std::memory_order_acquire)
                                         : Runtime::PoolById(PoolIdOf(word));
-  if (pool == nullptr) return result;
+  if (pool == nullptr) return AtDoor(word) ? 0 : result;  // of a fork's parent, as below
+  if (pool->runtime->forked()) return 0;
   PoolLock lock(pool);
   if (pool->FindBusyLocked(work, work->func) != nullptr) result |= kBusyRunning;
   return result;

@@ -102,6 +102,7 @@ FlushStart StartFlush(WorkItem* work, WorkFunc func, Barrier* barrier, const Wor
       if (OnList(word)) continue;  // its queue was recycled between the two loads
       return FlushStart::kIdle;    // C9: never queued
     }
+    if (pool->runtime->forked()) return FlushStart::kIdle;  // nobody would end the wait
     PoolLock lock(pool);
     const Word now = LoadWord(work);
     PoolWorkqueue* pwq;

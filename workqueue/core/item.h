@@ -76,6 +76,8 @@ void SetDebugObjects(bool on);
 
 // Wakes cancelers that sleep on `work`'s claim (cancel.cc).
 void WakeClaimWaiters(const WorkItem* work);
+// In the child of a fork: whoever slept or was about to is not there any more.
+void ResetClaimWaiters();
 
 }  // namespace uwq::core
 

@@ -172,6 +172,9 @@ void ReportAlways(ReportKind kind, const std::string& text) {
   Deliver(kind, text);
 }
 
+void LockReports() ABSL_NO_THREAD_SAFETY_ANALYSIS { TheRegistry().mutex.Lock(); }
+void UnlockReports() ABSL_NO_THREAD_SAFETY_ANALYSIS { TheRegistry().mutex.Unlock(); }
+
 std::string FuncName(WorkFunc func) {
   char symbol[256];
   void* address = reinterpret_cast<void*>(func);

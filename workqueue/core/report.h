@@ -94,6 +94,10 @@ class DeferReports {
   std::vector<Report> waiting_;
 };
 
+// Around fork(): the child finds what is kept about reports whole.
+void LockReports();
+void UnlockReports();
+
 // "drv_poll+0x10" where the symbol can be found, the address otherwise.
 std::string FuncName(WorkFunc func);
 

@@ -7,6 +7,7 @@
 #include "workqueue/base/fault.h"
 #include "workqueue/base/fork.h"
 #include "workqueue/core/concurrency.h"
+#include "workqueue/core/item.h"
 #include "workqueue/core/report.h"
 #include "workqueue/core/rescuer.h"
 #include "workqueue/core/service.h"
@@ -48,15 +49,15 @@ void SetExtensionFactory(ExtensionFactory factory) {
   extension_factory.store(factory, std::memory_order_release);
 }
 
-// The rule for fork(): the child inherits no thread, so each inherited Runtime is
-// dead there.  Queueing on it is refused and reported, it may be destroyed (its
-// memory stays), and Default() and Create() make new ones.
+// The rule for fork() is in runtime.h.
 struct ForkHandlers {
   static void Prepare() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     TheGlobals().mutex.Lock();
     for (Runtime* runtime : TheGlobals().runtimes) runtime->mutex.Lock();
+    LockReports();
   }
   static void Release() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    UnlockReports();
     for (Runtime* runtime : TheGlobals().runtimes) runtime->mutex.Unlock();
     TheGlobals().mutex.Unlock();
   }
@@ -72,6 +73,7 @@ struct ForkHandlers {
     for (int slot = 0; slot < static_cast<int>(base::Slot::kCount); ++slot) {
       base::ThreadSlot(static_cast<base::Slot>(slot)) = nullptr;
     }
+    ResetClaimWaiters();
     // Items that last ran on an inherited pool have no pool here.
     for (auto& slot : pool_table) slot.store(nullptr, std::memory_order_relaxed);
     Release();
@@ -318,6 +320,7 @@ bool Runtime::IsQueued(const WorkItem* work, const PoolWorkqueue* pwq) {
   bool found = false;
   MutexLock lock(&TheGlobals().mutex);
   for (Runtime* runtime : TheGlobals().runtimes) {
+    if (runtime->forked()) continue;
     MutexLock slab(&runtime->slab_mutex_);
     for (const auto& owned : runtime->pwq_slab_) {
       if (owned.get() != pwq) continue;  // garbage in the word hardly ever gets further

@@ -84,6 +84,14 @@ using ExtensionFactory = absl::StatusOr<std::unique_ptr<RuntimeExtension>> (*)(R
 // Installed once, at start, by the layer that provides it.
 void SetExtensionFactory(ExtensionFactory factory);
 
+// Destroy it when every call on an item that is or was on its queues has returned; such an
+// item is idle then and may be queued on another Runtime.
+//
+// In the child of a fork() every inherited Runtime is dead, as no thread is inherited:
+// queueing on it is refused and reported, it may be destroyed (its memory stays), Default()
+// and Create() make new ones.  An item that was pending or running counts as idle there: it
+// may be destroyed, flushed and cancelled, and once cancelled be queued on a new Runtime.
+// Not so one that another thread was just queueing or cancelling.
 class Runtime {
  public:
   static absl::StatusOr<std::unique_ptr<Runtime>> Create(RuntimeOptions options);

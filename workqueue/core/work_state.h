@@ -115,11 +115,11 @@ inline Word Claim(WorkItem* work) {
   return (old & kWait) != 0;
 }
 
-// AT THE DOOR -> CLAIMED by whoever takes the item back from a pool that is no more: the
-// child of a fork has the items of its parent, but nobody who would let them in.
-[[nodiscard]] inline bool AbandonDoor(WorkItem* work, Word seen) {
-  UWQ_DCHECK(AtDoor(seen) && (seen & kPending) != 0);
-  return WordOf(work).compare_exchange_strong(seen, seen & ~(kDoor | kWait),
+// AT THE DOOR or ON A LIST -> CLAIMED by whoever takes the item back from a pool that is no
+// more: the child of a fork has the items of its parent, but nobody who would run them.
+[[nodiscard]] inline bool Abandon(WorkItem* work, Word seen) {
+  UWQ_DCHECK((AtDoor(seen) || OnList(seen)) && (seen & kPending) != 0);
+  return WordOf(work).compare_exchange_strong(seen, kInitialWord | kPending,
                                               std::memory_order_acq_rel);
 }
 
