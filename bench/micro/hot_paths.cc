@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include <memory>
+#include <utility>
 
 #include "bench/harness/completion.h"
 #include "delayed/delayed_work.h"
@@ -39,6 +40,7 @@ struct Item : WorkItem {
 Runtime* TheRuntime() {
   static Runtime* const runtime = [] {
     RuntimeOptions options;
+    options.idle_spin_ns = 0;  // turns of a spin would be counted by chance
     options.topology = core::Topology::Emulated(/*nodes=*/1, /*cpus_per_node=*/2);
     return Runtime::Create(std::move(options))->release();
   }();
