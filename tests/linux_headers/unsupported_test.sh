@@ -5,33 +5,46 @@
 # name; one that nobody declares does, too.  The same frame with a supported call compiles.
 set -u
 failures=0 cases=0
-compile() { # COMPILER HEADER STATEMENT
-  printf '#include <linux/%s>\nvoid f(void);\nvoid f(void) { %s; }\n' "$2" "$3" |
-    $1 -Wall -Wextra -I. -Iworkqueue/linux -c -o /dev/null - 2>&1
+compile() { # COMPILER HEADER STATEMENT...: each in a function of its own
+  {
+    printf '#include <linux/%s>\n' "$2"
+    i=0
+    for statement in "${@:3}"; do
+      i=$((i + 1))
+      printf 'void f%d(void);\nvoid f%d(void) { %s; }\n' "$i" "$i" "$statement"
+    done
+  } | $1 -Wall -Wextra -I. -Iworkqueue/linux -c -o /dev/null - 2>&1
 }
-refuse() { # HEADER NAME STATEMENT [WORDS]: the error names NAME and holds WORDS
-  local compiler output
-  for compiler in "gcc -std=gnu11 -xc" "clang -std=gnu11 -xc" "g++ -std=c++20 -xc++" "clang++ -std=c++20 -xc++"; do
-    cases=$((cases + 1))
-    if output=$(compile "$compiler" "$1" "$3"); then
-      echo "FAILED: $2 compiles with $compiler"
-      failures=$((failures + 1))
-    elif ! grep 'error' <<<"$output" | grep -F -- "${4:-}" | grep -qF -- "$2"; then
-      echo "FAILED: $2 is not named by $compiler: $output"
-      failures=$((failures + 1))
-    fi
+expect_error() { # COMPILER OUTPUT NAME [WORDS]: an error names NAME and holds WORDS
+  cases=$((cases + 1))
+  if ! grep 'error' <<<"$2" | grep -F -- "${4:-}" | grep -qwF -- "$3"; then
+    echo "FAILED: $3 is not refused by name by $1: $2"
+    failures=$((failures + 1))
+  fi
+}
+compilers=("gcc -std=gnu11 -xc" "clang -std=gnu11 -ferror-limit=0 -xc" "g++ -std=c++20 -xc++"
+  "clang++ -std=c++20 -ferror-limit=0 -xc++")
+refuse() { # HEADER NAME STATEMENT [WORDS]
+  local compiler
+  for compiler in "${compilers[@]}"; do
+    expect_error "$compiler" "$(compile "$compiler" "$1" "$3")" "$2" "${4:-}"
   done
 }
 
-for compiler in "gcc -std=gnu11 -xc" "clang -std=gnu11 -xc" "g++ -std=c++20 -xc++" "clang++ -std=c++20 -xc++"; do
+for compiler in "${compilers[@]}"; do
   compile "$compiler" workqueue.h 'show_all_workqueues()' ||
     { echo "FAILED: the control does not compile with $compiler"; failures=$((failures + 1)); }
 done
 # Whatever the headers mark so.  A mere mention, since the right arguments may not exist.
 for header in workqueue/linux/linux/*.h; do
-  while read -r name; do
-    refuse "${header##*/}" "$name" "(void)$name" "uwq does not support this call: "
-  done < <(tr '\n' ' ' <"$header" | grep -oE '\b[a-z_0-9]+\([^();]*\) +UWQ_UNSUPPORTED\(' | sed 's/(.*//')
+  mapfile -t names < <(tr '\n' ' ' <"$header" | grep -oE '\b[a-z_0-9]+\([^();]*\) +UWQ_UNSUPPORTED\(' | sed 's/(.*//')
+  ((${#names[@]} > 0)) || continue
+  for compiler in "${compilers[@]}"; do
+    output=$(compile "$compiler" "${header##*/}" "${names[@]/#/(void)}")
+    for name in "${names[@]}"; do
+      expect_error "$compiler" "$output" "$name" "uwq does not support this call: "
+    done
+  done
 done
 refuse module.h module_param_array 'module_param_array(x, int, 0, 0)' 'uwq does not'
 refuse module.h module_param_string 'module_param_string(x, y, 1, 0)' 'uwq does not'
