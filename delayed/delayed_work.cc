@@ -50,10 +50,15 @@ void InitTimer(uwq_delayed_work* dw, uint32_t flags) {
   if ((flags & UWQ_DELAYED_EXPIRES) != 0) *delayed::ExpiresOf(dw) = 0;
 }
 
+// A destroyed queue refuses with a report, now and not at expiry; but its own items may
+// arm until they are done (X5): destroy_workqueue() takes that down after them.
+bool RefusesTimers(const core::Workqueue* wq) {
+  return wq->HasFlag(core::kWqDestroying) && !core::IsChained(wq);
+}
+
 // The item is claimed.
 void Start(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns) {
-  if (delay_ns == 0 || wq->HasFlag(core::kWqDestroying)) {
-    // D1.  A destroyed queue refuses with a report, here and not at expiry.
+  if (delay_ns == 0 || RefusesTimers(wq)) {  // D1
     core::QueueClaimed(cpu, wq, &dw->work);
     return;
   }

@@ -238,6 +238,10 @@ absl::Status InstallLocked(Workqueue* wq, const std::vector<NewPwq>& links,
   return absl::OkStatus();
 }
 
+void TakeDownTimers(Workqueue* wq) {
+  if (ArmedTimersFn hook = armed_timers_hook.load(std::memory_order_acquire)) hook(wq);
+}
+
 void RegisterQueue(Workqueue* wq) {
   Runtime* const runtime = wq->runtime;
   MutexLock lock(&runtime->mutex);
@@ -350,9 +354,10 @@ void DestroyWorkqueue(Workqueue* wq) {
     wq->flags.fetch_and(~kWqSysfs, std::memory_order_relaxed);  // no new registry calls
     while (wq->readers > 0) runtime->readers_left.Wait(&runtime->mutex);
   }
-  if (ArmedTimersFn hook = armed_timers_hook.load(std::memory_order_acquire)) hook(wq);
+  TakeDownTimers(wq);
   wq->flags.fetch_or(kWqDestroying, std::memory_order_acq_rel);
   DrainWorkqueue(wq);
+  TakeDownTimers(wq);  // D10: what items armed that ran meanwhile
   runtime->WaitReleased();  // replaced pool_workqueues still know the rescuer
   wq->rescuer.reset();
   bool busy = false, stray = false;

@@ -297,6 +297,44 @@ UWQ_BODY_ON_KINDS(Delayed, T045_DestroyArmed, .schedules = 2000, .time_races = t
   EXPECT_EQ(d.runs + env.Reports(ReportKind::kArmedTimerAtDestroy), 1);
 }
 
+// D10, X5, X6: a poller whose re-arming finds its queue under destruction: this run is its
+// last, and not followed by one before its time (D2).  The timer is taken down after the
+// drain, or its expiry during it is refused.
+UWQ_BODY_ON_KINDS(Delayed, T045_DestroyRunningPoller, .schedules = 2000, .time_races = true) {
+  Workqueue* const wq = env.Make(kind);
+  Gate gate;
+  Timed poll;
+  poll.body = [&] {
+    gate.Pass();
+    EXPECT_TRUE(Queue(wq, poll, 50 * kMillisecond));
+  };
+  EXPECT_TRUE(Queue(wq, poll, 0));
+  gate.AwaitArrivals();
+  env.Spawn([&] {
+    AwaitTrue([&] { return wq->HasFlag(core::kWqDestroying); });
+    gate.Open();
+  });
+  env.Destroy(wq);
+  EXPECT_FALSE(Pending(poll));
+  env.Join();
+  Settle();
+  EXPECT_EQ(poll.runs, 1);
+  EXPECT_EQ(
+      env.Reports(ReportKind::kArmedTimerAtDestroy) + env.Reports(ReportKind::kQueueOnDraining), 1);
+}
+
+// D10: whenever the poller re-arms, before, while or after destroy looks for timers.
+UWQ_BODY_ON_KINDS(Delayed, T045_DestroyRacesRearm, .schedules = 20000, .repeat = 200) {
+  Workqueue* const wq = env.Make(kind);
+  Timed poll;
+  poll.body = [&] { EXPECT_TRUE(Queue(wq, poll, kSecond)); };
+  EXPECT_TRUE(Queue(wq, poll, 0));
+  env.Destroy(wq);
+  EXPECT_FALSE(Pending(poll));
+  EXPECT_EQ(poll.runs, 1);
+  EXPECT_EQ(env.Reports(ReportKind::kArmedTimerAtDestroy), 1);
+}
+
 // Bad input: arming on a destroyed queue is refused with a report, Q7's way.
 UWQ_BODY_ON_KINDS(Delayed, ArmOnDestroyed, .schedules = 100) {
   Workqueue* const wq = env.Make(kind);
