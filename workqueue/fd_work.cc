@@ -4,18 +4,59 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "delayed/delayed_work.h"
 #include "delayed/runtime_loop.h"
 #include "workqueue/core/report.h"
+#include "workqueue/core/runtime.h"
 
 namespace uwq {
 
+// What a callback of the loop queues.  A caller that a draining queue refuses knows what
+// it does; a masked line would never come again, and a signal is gone.  So what is
+// refused is kept, and asked for again until the drain has ended.
+class EventItem {
+ public:
+  EventItem(Workqueue& wq, absl::AnyInvocable<void()> fn)
+      : wq_(wq.raw()),
+        system_(wq_->runtime->System(core::SystemWq::kDfl)),
+        work_(std::move(fn)),
+        again_([this] { Queue(); }) {}
+
+  absl::Status status() const {
+    if (system_ != nullptr) return absl::OkStatus();
+    return absl::ResourceExhaustedError("the system workqueue cannot be had");
+  }
+  void Queue() {
+    if (core::OfferWork(wq_, work_.raw())) return;
+    (void)uwq_queue_delayed_work(reinterpret_cast<uwq_workqueue*>(system_), again_.raw(),
+                                 kAskAgainNs);
+  }
+  // Afterwards the function does not run; from inside itself: not again.
+  void End() {
+    (void)again_.DisableSync();
+    if (core::CurrentWork() == work_.raw()) {
+      (void)work_.Disable();
+    } else {
+      (void)work_.DisableSync();
+    }
+  }
+  const char* queue_name() const { return wq_->name; }
+
+ private:
+  static constexpr int64_t kAskAgainNs = 10 * base::kMillisecond;  // nobody tells of the end
+  core::Workqueue* const wq_;
+  core::Workqueue* const system_;
+  Work work_;
+  DelayedWork again_;
+};
+
 // Shared by the handle and a handler that runs while the handle is destroyed.
 struct FdWork::Line {
-  Line(Workqueue& queue, Handler fn) : wq(queue), handler(std::move(fn)), work([this] { Run(); }) {}
+  Line(Workqueue& wq, Handler fn) : handler(std::move(fn)), item(wq, [this] { Run(); }) {}
 
   void Ready(uint32_t ready) {
     events.fetch_or(ready, std::memory_order_acq_rel);
-    (void)wq.Queue(work);  // false: disabled, the handle is going
+    item.Queue();
   }
 
   void Run() {
@@ -42,11 +83,10 @@ struct FdWork::Line {
   void Tell(const absl::Status& status) {
     if (status.ok()) return;
     core::ReportOnce(core::ReportKind::kOther, this,
-                     absl::StrCat("FdWork on workqueue ", wq.raw()->name, ": ", status.message(),
+                     absl::StrCat("FdWork on workqueue ", item.queue_name(), ": ", status.message(),
                                   "; destroy the FdWork before closing its descriptor"));
   }
 
-  Workqueue& wq;
   const Handler handler;
   base::Atomic<uint32_t> events{0};
   base::Mutex mutex;
@@ -55,7 +95,7 @@ struct FdWork::Line {
   bool ran ABSL_GUARDED_BY(mutex) = false;  // the watch is masked and may be rearmed
   bool closed ABSL_GUARDED_BY(mutex) = false;
   std::weak_ptr<Line> self;
-  Work work;
+  EventItem item;
 };
 
 absl::StatusOr<std::unique_ptr<FdWork>> FdWork::Watch(Workqueue& wq, int fd,
@@ -64,6 +104,7 @@ absl::StatusOr<std::unique_ptr<FdWork>> FdWork::Watch(Workqueue& wq, int fd,
   absl::StatusOr<event::EventLoop*> loop = delayed::LoopOf(wq.raw()->runtime);
   if (!loop.ok()) return loop.status();
   auto line = std::make_shared<Line>(wq, std::move(handler));
+  if (!line->item.status().ok()) return line->item.status();
   line->self = line;
   base::MutexLock lock(&line->mutex);  // the first event may come before WatchFd returns
   absl::StatusOr<event::FdWatch> watch =
@@ -83,11 +124,7 @@ FdWork::~FdWork() {
     watch = std::move(line_->watch);
   }
   watch.Unwatch();  // waits for a callback of the loop, which takes no lock of ours
-  if (core::CurrentWork() == line_->work.raw()) {
-    (void)line_->work.Disable();  // from the handler: it ends by itself
-  } else {
-    (void)line_->work.DisableSync();
-  }
+  line_->item.End();
 }
 
 void FdWork::Mask() {
@@ -107,19 +144,21 @@ void FdWork::Unmask() {
 }
 
 SignalWork::SignalWork(Workqueue& wq, std::function<void()> handler)
-    : wq_(wq), work_([fn = std::make_shared<const std::function<void()>>(std::move(handler))] {
-        // The handler may destroy this object, and `fn` with it.
-        const auto keep = fn;  // NOLINT(performance-unnecessary-copy-initialization)
-        (*keep)();
-      }) {}
+    : item_(std::make_unique<EventItem>(
+          wq, [fn = std::make_shared<const std::function<void()>>(std::move(handler))] {
+            // The handler may destroy this object, and `fn` with it.
+            const auto keep = fn;  // NOLINT(performance-unnecessary-copy-initialization)
+            (*keep)();
+          })) {}
 
 absl::StatusOr<std::unique_ptr<SignalWork>> SignalWork::Watch(Workqueue& wq, int signo,
                                                               std::function<void()> handler) {
   absl::StatusOr<event::EventLoop*> loop = delayed::LoopOf(wq.raw()->runtime);
   if (!loop.ok()) return loop.status();
   std::unique_ptr<SignalWork> made(new SignalWork(wq, std::move(handler)));
+  if (!made->item_->status().ok()) return made->item_->status();
   absl::StatusOr<event::SignalWatch> watch = (*loop)->WatchSignal(
-      signo, [self = made.get()](const signalfd_siginfo&) { (void)self->wq_.Queue(self->work_); });
+      signo, [item = made->item_.get()](const signalfd_siginfo&) { item->Queue(); });
   if (!watch.ok()) return watch.status();
   made->watch_ = std::make_unique<event::SignalWatch>(*std::move(watch));
   return made;
@@ -127,11 +166,7 @@ absl::StatusOr<std::unique_ptr<SignalWork>> SignalWork::Watch(Workqueue& wq, int
 
 SignalWork::~SignalWork() {
   watch_.reset();
-  if (core::CurrentWork() == work_.raw()) {
-    (void)work_.Disable();
-  } else {
-    (void)work_.DisableSync();
-  }
+  item_->End();
 }
 
 }  // namespace uwq

@@ -6,7 +6,8 @@
 //
 // Readiness queues the item and masks the descriptor; when the handler has run, the
 // line is unmasked.  So the handler runs at most once at a time, events that come
-// meanwhile are not lost, and a storm costs one run after another and no more.
+// meanwhile are not lost, and a storm costs one run after another and no more.  What
+// comes while the queue drains is kept and handled after the drain.
 #ifndef UWQ_WORKQUEUE_FD_WORK_H_
 #define UWQ_WORKQUEUE_FD_WORK_H_
 
@@ -19,6 +20,8 @@
 #include "workqueue/workqueue.h"
 
 namespace uwq {
+
+class EventItem;
 
 // Masked while its handler is queued or runs.  Thread-safe.
 class FdWork {
@@ -62,8 +65,7 @@ class SignalWork {
 
  private:
   SignalWork(Workqueue& wq, std::function<void()> handler);
-  Workqueue& wq_;
-  Work work_;
+  const std::unique_ptr<EventItem> item_;
   std::unique_ptr<event::SignalWatch> watch_;
 };
 

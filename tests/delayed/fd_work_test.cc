@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "delayed/runtime_loop.h"
 #include "gtest/gtest.h"
 
 namespace uwq {
@@ -106,6 +107,78 @@ TEST_F(FdWorkTest, MaskNests) {
   (*irq)->Unmask();
   entered.Wait();
   EXPECT_EQ(runs, 2);
+}
+
+// A queue that drains: its blocker holds the drain until End().
+class Drain {
+ public:
+  explicit Drain(Workqueue& wq)
+      : blocker_([this] {
+          entered_.Post();
+          leave_.Wait();
+        }) {
+    EXPECT_TRUE(wq.Queue(blocker_));
+    entered_.Wait();
+    thread_ = std::thread([&wq] { wq.Drain(); });
+    while (!wq.raw()->HasFlag(core::kWqDraining)) std::this_thread::yield();
+  }
+  void End() {
+    leave_.Post();
+    thread_.join();
+  }
+
+ private:
+  Semaphore entered_, leave_;
+  Work blocker_;
+  std::thread thread_;
+};
+
+// The loop has seen all that became ready before the call: it comes first to first ready.
+void AwaitLoop(Workqueue& wq) {
+  Semaphore seen;
+  ASSERT_TRUE((*delayed::LoopOf(wq.raw()->runtime))->Post([&] { seen.Post(); }));
+  seen.Wait();
+}
+
+// [UWQ-FD-1], Q7: an event during a drain is handled after it, and the line lives on.
+TEST_F(FdWorkTest, EventDuringADrain) {
+  core::ResetReports();
+  Semaphore ran;
+  std::atomic<uint64_t> taken{0};
+  for (const bool edge : {false, true}) {
+    event::FdOptions options;
+    options.edge = edge;
+    auto irq = FdWork::Watch(*wq_, fd_, options, [&](uint32_t events) {
+      EXPECT_TRUE(events & event::kReadable);
+      taken += Take();
+      ran.Post();
+    });
+    ASSERT_TRUE(irq.ok());
+    taken = 0;
+    Drain drain(*wq_);
+    Raise();
+    AwaitLoop(*wq_);
+    EXPECT_EQ(taken, 0u);
+    drain.End();
+    ran.Wait();
+    EXPECT_EQ(taken, 1u);
+    Raise();
+    ran.Wait();
+    EXPECT_EQ(taken, 2u);
+  }
+  EXPECT_EQ(core::ReportCount(core::ReportKind::kQueueOnDraining), 0);
+}
+
+// [UWQ-FD-2]: destroyed while an event waits for the end of a drain.
+TEST_F(FdWorkTest, DestroyedWhileAnEventWaits) {
+  auto irq = FdWork::Watch(*wq_, fd_, {}, [&](uint32_t) { ADD_FAILURE(); });
+  ASSERT_TRUE(irq.ok());
+  Drain drain(*wq_);
+  Raise();
+  AwaitLoop(*wq_);
+  irq->reset();
+  drain.End();
+  wq_->Flush();
 }
 
 // Hang-up is told, and told as such.
@@ -295,6 +368,11 @@ TEST_F(FdWorkTest, Signals) {
     kill(getpid(), SIGUSR1);
     ran.Wait();
     kill(getpid(), SIGUSR1);
+    ran.Wait();
+    Drain drain(*wq_);  // Q7: kept until the drain has ended
+    kill(getpid(), SIGUSR1);
+    AwaitLoop(*wq_);
+    drain.End();
     ran.Wait();
   }
   // The handler may destroy its own line.

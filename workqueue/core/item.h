@@ -19,6 +19,9 @@ bool QueueWorkOn(int cpu, Workqueue* wq, WorkItem* work);
 inline bool QueueWork(Workqueue* wq, WorkItem* work) {
   return QueueWorkOn(kWorkCpuUnbound, wq, work);
 }
+// QueueWork for a source that keeps what it has and can ask again.  False: the queue is
+// draining; nothing was queued and nothing is reported.
+bool OfferWork(Workqueue* wq, WorkItem* work);
 bool QueueWorkNode(int node, Workqueue* wq, WorkItem* work);
 // Puts an item that the caller has claimed (PENDING is its own) onto `wq`:
 // for timers and grace periods.

@@ -21,6 +21,11 @@ std::string ItemOn(WorkItem* work, const Workqueue* wq) {
 // Flags that make a queueing call look twice.
 constexpr unsigned kOddFlags = kWqDestroying | kWqDraining | kWqDeprecated;
 
+// Q7, X2: takes nothing from the caller, who is not one of its own items.
+bool ClosedToCaller(const Workqueue* wq, unsigned flags) {
+  return (flags & (kWqDestroying | kWqDraining)) != 0 && !IsChained(wq);
+}
+
 // What can be known to be wrong before the item is placed.  True: drop it.
 bool RefuseMisuse(Workqueue* wq, WorkItem* work, unsigned flags) {
   if ((flags & kWqDeprecated) != 0) {
@@ -28,7 +33,7 @@ bool RefuseMisuse(Workqueue* wq, WorkItem* work, unsigned flags) {
                absl::StrCat(ItemOn(work, wq), ": system_wq and system_unbound_wq are deprecated, ",
                             "use system_percpu_wq or system_dfl_wq"));
   }
-  if ((flags & (kWqDestroying | kWqDraining)) != 0 && !IsChained(wq)) {
+  if (ClosedToCaller(wq, flags)) {
     const bool forked = wq->runtime != nullptr && wq->runtime->forked();
     ReportOnce(forked ? ReportKind::kForkedRuntime : ReportKind::kQueueOnDraining,
                reinterpret_cast<void*>(work->func),
@@ -91,6 +96,8 @@ void CountChained(Workqueue* wq, unsigned flags) {
     wq->nr_chained.fetch_add(1, std::memory_order_acq_rel);
   }
 }
+
+bool PlaceClaimed(int req_cpu, Workqueue* wq, WorkItem* work, bool offered);
 
 // The way in that takes no lock (docs/door.md).  False: nothing was done.
 // The CPU chosen is left in `*cpu`.
@@ -169,14 +176,26 @@ bool QueueWorkOn(int cpu, Workqueue* wq, WorkItem* work) {
   return true;
 }
 
-void QueueClaimed(int req_cpu, Workqueue* wq, WorkItem* work) {
+void QueueClaimed(int cpu, Workqueue* wq, WorkItem* work) {
+  (void)PlaceClaimed(cpu, wq, work, /*offered=*/false);
+}
+
+bool OfferWork(Workqueue* wq, WorkItem* work) {
+  return !ClaimForQueueing(work) || PlaceClaimed(kWorkCpuUnbound, wq, work, /*offered=*/true);
+}
+
+namespace {
+
+bool PlaceClaimed(int req_cpu, Workqueue* wq, WorkItem* work, bool offered) {
   const int last_id = PoolIdOf(OwnedWord(work));
   for (;;) {
     const unsigned flags = wq->flags.load(std::memory_order_acquire);
-    if (__builtin_expect((flags & kOddFlags) != 0 || base::Linked(&work->entry), 0) &&
-        RefuseMisuse(wq, work, flags)) {
-      ReleaseClaimed(work, DisableDepthOf(OwnedWord(work)));  // Q7: dropped, yet "true"
-      return;
+    if (__builtin_expect((flags & kOddFlags) != 0 || base::Linked(&work->entry), 0)) {
+      const bool later = offered && (flags & kWqDestroying) == 0 && ClosedToCaller(wq, flags);
+      if (later || RefuseMisuse(wq, work, flags)) {
+        ReleaseClaimed(work, DisableDepthOf(OwnedWord(work)));
+        return !later;  // Q7: dropped, yet "true"
+      }
     }
     // Where all slots are alike the CPU need not be known.  O1: an ordered queue has one
     // place, hence one slot: all change places at once.
@@ -192,7 +211,7 @@ void QueueClaimed(int req_cpu, Workqueue* wq, WorkItem* work) {
       WorkerPool* const last = Runtime::PoolById(last_id);
       if (last != nullptr && PlaceWhereItRuns(last, wq, work, req_cpu)) {
         CountChained(wq, flags);
-        return;
+        return true;
       }
     }
     PoolLock lock(pool);
@@ -205,10 +224,12 @@ void QueueClaimed(int req_cpu, Workqueue* wq, WorkItem* work) {
       PlaceLocked(pool, pwq, work, req_cpu);
       pool->KickLocked(&lock.after);
       CountChained(wq, flags);
-      return;
+      return true;
     }
   }
 }
+
+}  // namespace
 
 bool QueueWorkNode(int node, Workqueue* wq, WorkItem* work) {
   if (!wq->unbound()) {
