@@ -53,7 +53,7 @@ Nanos SlackOf(const DelayedItem* dw, Nanos delay) {
 // The kernel's INITIAL_JIFFIES, so that what cannot stand a wrap of the lower 32 bits
 // fails within five minutes and not after seven weeks.
 constexpr unsigned long kInitialTicks = static_cast<uint32_t>(-300 * 1000);
-const Nanos start_ns = base::Now() / base::kMillisecond * base::kMillisecond;
+Nanos start_ns;
 
 // The item is armed, and the caller's.
 void NoteExpires(DelayedItem* dw) {
@@ -75,18 +75,18 @@ void TakeDownTimers(core::Workqueue* wq) {
   if (host != nullptr) host->TakeDown(wq);
 }
 
-// Tells the core, at program start, that timers exist.
-const bool installed = [] {
+// Tells the core, at program start, that timers exist.  Before every ordinary initialiser,
+// in a program of static libraries, too: one of those may make a queue.
+[[gnu::constructor(101)]] void Install() {
+  start_ns = base::Now() / base::kMillisecond * base::kMillisecond;
   core::SetTimerSteal(&StealTimer);
   core::SetArmedTimersHook(&TakeDownTimers);
   core::SetExtensionFactory(&TimerHost::Make);
-  return true;
-}();
+}
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<core::RuntimeExtension>> TimerHost::Make(core::Runtime* runtime) {
-  (void)installed;
   std::unique_ptr<TimerHost> host(new TimerHost());
   absl::StatusOr<std::unique_ptr<RuntimeLoop>> loop =
       MakeRuntimeLoop(runtime, [h = host.get()] { h->OnWake(); });
