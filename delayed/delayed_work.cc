@@ -50,8 +50,9 @@ void InitTimer(uwq_delayed_work* dw, uint32_t flags) {
   if ((flags & UWQ_DELAYED_EXPIRES) != 0) *delayed::ExpiresOf(dw) = 0;
 }
 
-// A destroyed queue refuses with a report, now and not at expiry; but its own items may
-// arm until they are done (X5): destroy_workqueue() takes that down after them.
+// A destroyed queue, or one of a fork's parent, refuses with a report, now and not at
+// expiry; but its own items may arm until they are done (X5): destroy_workqueue() takes
+// that down after them.
 bool RefusesTimers(const core::Workqueue* wq) {
   return wq->HasFlag(core::kWqDestroying) && !core::IsChained(wq);
 }
@@ -67,7 +68,8 @@ void Start(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns) {
 
 bool Modify(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns, bool only_earlier) {
   // The common case, one lock: armed, and stays armed.
-  if (delay_ns > 0 && Armed(dw) && TimerHost::Of(wq)->Rearm(dw, cpu, wq, delay_ns, only_earlier)) {
+  if (delay_ns > 0 && Armed(dw) && !RefusesTimers(wq) &&
+      TimerHost::Of(wq)->Rearm(dw, cpu, wq, delay_ns, only_earlier)) {
     return true;
   }
   if (const core::Word word = core::LoadWord(&dw->work);
