@@ -3,17 +3,22 @@
 // Goal: timers and grace periods in the child of a fork: what is inherited is refused and
 // leaves the parent alone, what is new works.
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <string>
+#include <thread>
 
 #include "delayed/delayed_work.h"
 #include "tests/delayed/fixture.h"
+#include "workqueue/base/fault.h"
 #include "workqueue/rcu_work.h"
 
 namespace uwq {
@@ -62,6 +67,71 @@ TEST_F(ForkTest, ArmedItem) {
   });
   EXPECT_GT(FirstTimerfd(), 4000);
   EXPECT_TRUE(work.Cancel());
+}
+
+// Work for a grace period on a Runtime of the child's own.
+bool RcuWorks() {
+  std::unique_ptr<Runtime> runtime = *Runtime::Create({});
+  std::unique_ptr<Workqueue> wq = *Workqueue::Create("child", {.runtime = runtime.get()});
+  int runs = 0;
+  RcuWork work([&runs] { ++runs; });
+  const bool queued = work.Queue(*wq);
+  const bool flushed = work.Flush();
+  SynchronizeRcu();
+  uwq_rcu_barrier();
+  return queued && flushed && runs == 1;
+}
+
+// T136: neither readers of the parent's, nor its grace period, nor its callback thread
+// hold the child, which is itself inside a read section.
+TEST_F(ForkTest, GracePeriods) {
+  base::Completion inside, leave;
+  std::thread reader([&] {
+    const RcuReader section;
+    inside.Set();
+    leave.Wait();
+  });
+  inside.Wait();
+  std::atomic<base::ThreadId> updater_id{0};
+  std::thread updater([&] {
+    updater_id = base::SelfId();
+    SynchronizeRcu();
+  });
+  RcuWork waiting([] {});
+  EXPECT_TRUE(waiting.Queue(*wq_));
+  while (updater_id == 0 || !base::ProbeThread(updater_id).sleeping) std::this_thread::yield();
+  {
+    auto section = std::make_unique<RcuReader>();
+    InChild([&] {
+      const bool held = uwq_rcu_read_lock_held();
+      section.reset();
+      return held && !uwq_rcu_read_lock_held() && RcuWorks();
+    });
+  }
+  InChild(&RcuWorks);
+  leave.Set();
+  reader.join();
+  updater.join();
+  EXPECT_TRUE(waiting.Flush());
+  InChild(&RcuWorks);
+}
+
+// The system refuses the callback thread, which a child has not yet: nothing is lost.
+TEST_F(ForkTest, CallbackThreadRefused) {
+  InChild([&] {
+    static int called;
+    called = 0;
+    base::SetFaultHook([](const char* point) { return strcmp(point, "thread_create") == 0; });
+    uwq_rcu_head heads[2];
+    uwq_call_rcu(&heads[0], [](uwq_rcu_head*) { ++called; });
+    const bool reported = Reports(ReportKind::kOther) == 1;
+    uwq_rcu_barrier();
+    const bool by_barrier = called == 1;
+    base::SetFaultHook(nullptr);
+    uwq_call_rcu(&heads[1], [](uwq_rcu_head*) { ++called; });
+    uwq_rcu_barrier();
+    return reported && by_barrier && called == 2;
+  });
 }
 
 }  // namespace

@@ -10,11 +10,17 @@
 // seq_cst operations with the updater's: either the updater sees the word, or the
 // reader entered after the new period began and sees what was published before it.
 //
+// After a fork the child's only reader can be the thread that forked; a grace period
+// under way there is nobody's, and callbacks that had not run are the parent's.
+//
 // Not liburcu: its prebuilt library is invisible to the thread sanitizer, which then
 // reports every free after a grace period as a race (docs/porting_from_linux.md).
 #include <stdlib.h>
 
+#include <new>
+
 #include "workqueue/base/check.h"
+#include "workqueue/base/fork.h"
 #include "workqueue/base/list.h"
 #include "workqueue/base/sync.h"
 #include "workqueue/core/concurrency.h"
@@ -45,9 +51,14 @@ Domain& TheDomain() {
   return *domain;
 }
 
+thread_local Reader* registered = nullptr;  // the calling thread's, once it has one
+void InstallForkHandler();
+
 // Links the thread at its first read section, unlinks it when the thread ends.
 struct Registration {
   Registration() {
+    InstallForkHandler();
+    registered = &reader;
     base::MutexLock lock(&TheDomain().registry);
     TheDomain().readers.push_back(&reader);
   }
@@ -85,7 +96,8 @@ void WaitForReaders(uint64_t period) {
 void GracePeriod() {
   Domain& domain = TheDomain();
   base::MutexLock lock(&domain.updating);
-  WaitForReaders(domain.period.fetch_add(1, std::memory_order_seq_cst) + 1);
+  const uint64_t period = domain.period.fetch_add(1, std::memory_order_seq_cst) + 1;
+  WaitForReaders(period);
 }
 
 constexpr uintptr_t kOffsetMax = 4096;
@@ -102,68 +114,86 @@ void RunCallback(uwq_rcu_head* head) {
 
 base::Atomic<void (*)(bool)> on_callbacks{nullptr};
 
-// Runs callbacks in the order of call_rcu(), a batch for each grace period.
-class CallbackThread {
+// Runs callbacks in the order of call_rcu(), a batch for each grace period, on a thread
+// of its own.  While the system refuses that thread, who waits for callbacks runs them.
+class Callbacks {
  public:
-  static CallbackThread& Get() {
-    static CallbackThread* const thread = new CallbackThread;
-    return *thread;
-  }
-
   void Add(uwq_rcu_head* head) {
     head->next = nullptr;
-    base::MutexLock lock(&mutex_);
-    *tail_ = head;
-    tail_ = &head->next;
-    ++added_;
-    work_.NotifyOne();
+    bool have_thread;
+    {
+      base::MutexLock lock(&mutex_);
+      *tail_ = head;
+      tail_ = &head->next;
+      ++added_;
+      have_thread = HaveThreadLocked();
+      work_.NotifyOne();
+    }
+    if (!have_thread) {
+      core::ReportOnce(core::ReportKind::kOther, reinterpret_cast<void*>(&uwq_call_rcu),
+                       "call_rcu: no thread for the callbacks; they run when one can be had, "
+                       "or in rcu_barrier() and flush_rcu_work()");
+    }
   }
 
   void Barrier() {
-    base::MutexLock lock(&mutex_);
-    const uint64_t mine = added_;
-    while (done_ < mine) progress_.Wait(&mutex_);
+    mutex_.Lock();
+    for (const uint64_t mine = added_; done_ < mine;) {
+      if (running_ || HaveThreadLocked()) {
+        progress_.Wait(&mutex_);
+      } else {
+        RunBatchLocked();
+      }
+    }
+    mutex_.Unlock();
   }
 
  private:
-  CallbackThread() {
-    base::Thread::Options options;
-    options.name = "uwq-rcu";
-    absl::StatusOr<base::Thread> thread = base::Thread::Start(options, [this] { Main(); });
-    UWQ_CHECK(thread.ok());
-    thread_ = *std::move(thread);
+  bool HaveThreadLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!has_thread_) {
+      InstallForkHandler();
+      base::Thread::Options options;
+      options.name = "uwq-rcu";
+      has_thread_ = base::Thread::Start(options, [this] { Main(); }).ok();  // never joined
+    }
+    return has_thread_;
   }
 
   void Main() {
+    mutex_.Lock();
     for (;;) {
-      uwq_rcu_head* batch = nullptr;
-      uint64_t upto = 0;
-      {
-        base::MutexLock lock(&mutex_);
-        while (head_ == nullptr) work_.Wait(&mutex_);
-        // One grace period serves what comes within the time that a kernel's takes at
-        // least; so queue_rcu_work() and flush_rcu_work() in a row find the item pending.
-        const base::Nanos full = base::Now() + kBatch;
-        while (base::Now() < full) (void)work_.WaitUntil(&mutex_, full);
-        batch = head_;
-        head_ = nullptr;
-        tail_ = &head_;
-        upto = added_;
-      }
-      GracePeriod();
-      // Callbacks must not sleep, as in the kernel.
-      const auto mark = on_callbacks.load(std::memory_order_acquire);
-      if (mark != nullptr) mark(true);
-      while (batch != nullptr) {
-        uwq_rcu_head* const next = batch->next;
-        RunCallback(batch);
-        batch = next;
-      }
-      if (mark != nullptr) mark(false);
-      base::MutexLock lock(&mutex_);
-      done_ = upto;
-      progress_.NotifyAll();
+      while (head_ == nullptr || running_) work_.Wait(&mutex_);
+      // One grace period serves what comes within the time that a kernel's takes at
+      // least; so queue_rcu_work() and flush_rcu_work() in a row find the item pending.
+      const base::Nanos full = base::Now() + kBatch;
+      while (base::Now() < full) (void)work_.WaitUntil(&mutex_, full);
+      RunBatchLocked();
     }
+  }
+
+  // Drops the lock meanwhile.
+  void RunBatchLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    uwq_rcu_head* batch = head_;
+    const uint64_t upto = added_;
+    head_ = nullptr;
+    tail_ = &head_;
+    running_ = true;
+    mutex_.Unlock();
+    GracePeriod();
+    // Callbacks must not sleep, as in the kernel.
+    const auto mark = on_callbacks.load(std::memory_order_acquire);
+    if (mark != nullptr) mark(true);
+    while (batch != nullptr) {
+      uwq_rcu_head* const next = batch->next;
+      RunCallback(batch);
+      batch = next;
+    }
+    if (mark != nullptr) mark(false);
+    mutex_.Lock();
+    running_ = false;
+    done_ = upto;
+    progress_.NotifyAll();
+    work_.NotifyOne();
   }
 
   base::Mutex mutex_;
@@ -173,8 +203,33 @@ class CallbackThread {
   uwq_rcu_head** tail_ ABSL_GUARDED_BY(mutex_) = &head_;
   uint64_t added_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t done_ ABSL_GUARDED_BY(mutex_) = 0;
-  base::Thread thread_;
+  bool running_ ABSL_GUARDED_BY(mutex_) = false;  // a batch is under way
+  bool has_thread_ ABSL_GUARDED_BY(mutex_) = false;
 };
+
+Callbacks& TheCallbacks() {
+  static Callbacks* const callbacks = new Callbacks;
+  return *callbacks;
+}
+
+// Both anew and in place: threads that are not here may have held their locks.
+void InChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  Domain* const domain = &TheDomain();
+  const uint64_t period = domain->period.load(std::memory_order_relaxed);
+  new (domain) Domain;
+  domain->period.store(period, std::memory_order_relaxed);
+  if (registered != nullptr) domain->readers.push_back(registered);
+  new (&TheCallbacks()) Callbacks;
+}
+
+void InstallForkHandler() {
+  static const bool once = [] {
+    (void)TheDomain(), (void)TheCallbacks();
+    base::AtFork(nullptr, nullptr, &InChild);
+    return true;
+  }();
+  (void)once;
+}
 
 void QueueAfterGracePeriod(uwq_rcu_head* head) {
   auto* const rwork =
@@ -215,19 +270,19 @@ void uwq_synchronize_rcu(void) {
 
 void uwq_call_rcu(uwq_rcu_head* head, void (*func)(uwq_rcu_head*)) {
   head->func = func;
-  CallbackThread::Get().Add(head);
+  TheCallbacks().Add(head);
 }
 
 void uwq_kfree_rcu(uwq_rcu_head* head, size_t offset) {
   // The function's place holds the offset, which no function's address can be.
   head->func = reinterpret_cast<void (*)(uwq_rcu_head*)>(offset);
-  CallbackThread::Get().Add(head);
+  TheCallbacks().Add(head);
 }
 
 void uwq_rcu_barrier(void) {
   core::MightSleep("rcu_barrier");
   const core::BlockingScope scope;
-  CallbackThread::Get().Barrier();
+  TheCallbacks().Barrier();
 }
 
 void uwq_rcu_on_callbacks(void (*mark)(bool)) {

@@ -32,7 +32,10 @@ bool uwq_rcu_read_lock_held(void);
 /* Returns when every reader that was inside has left.  Inside a reader: reported,
  * returns at once.  Sleeps. */
 void uwq_synchronize_rcu(void);
-/* Calls `func` after a grace period, on the library's own thread; it must not sleep. */
+/* Calls `func` after a grace period, on the library's own thread; it must not sleep.  If
+ * the system refuses that thread: reported, `func` waits for a later call that gets one,
+ * or runs in uwq_rcu_barrier() and uwq_flush_rcu_work().  In the child of a fork what
+ * the parent has called does not run; new calls do. */
 void uwq_call_rcu(struct uwq_rcu_head* head, void (*func)(struct uwq_rcu_head* head));
 /* Frees, after a grace period, what holds `head` at `offset`. */
 void uwq_kfree_rcu(struct uwq_rcu_head* head, size_t offset);
