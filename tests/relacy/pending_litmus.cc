@@ -12,6 +12,7 @@
 //   park     Parker::Park / Unpark                              base/sync_real.cc
 //   done     Completion::Wait / Set                             base/sync_real.cc, M5
 //   door     QueueAtDoor / UpdateAttendedLocked                 queue.cc, door.cc
+//   grace    uwq_rcu_read_lock / GracePeriod                    rcu/rcu.cc
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wall"
 #pragma GCC diagnostic ignored "-Wextra"
@@ -47,6 +48,10 @@ enum class Site {
   kRelaxedClear,
   kRelaxedDoor,
   kLookBeforePush,
+  // grace
+  kNoReaderFence,
+  kNoUpdaterFence,
+  kRelaxedLeave,
 };
 Site mutant = Site::kNone;
 
@@ -303,6 +308,39 @@ struct DoorTest : rl::test_suite<DoorTest, 3> {
   }
 };
 
+// --- grace: what a reader can still find is not freed ----------------------------------------
+
+struct GraceTest : rl::test_suite<GraceTest, 2> {
+  rl::atomic<int> period, word;
+  rl::atomic<int> published;  // which object readers find
+  rl::var<int> old;           // object 0: plain, so that freeing it under a reader is a race
+
+  void before() {
+    period($) = 1;
+    word($) = 0;
+    published($) = 0;
+    old($) = 1;
+  }
+  void Fence(Site site) {
+    if (mutant != site) rl::atomic_thread_fence(rl::mo_seq_cst, $);
+  }
+  void thread(unsigned index) {
+    if (index == 0) {  // uwq_rcu_read_lock(), the section, uwq_rcu_read_unlock()
+      word.store(period.load(rl::mo_seq_cst, $), rl::mo_seq_cst, $);
+      Fence(Site::kNoReaderFence);
+      if (published.load(rl::mo_acquire, $) == 0) RL_ASSERT(int(old($)) == 1);
+      word.store(0, Unless(Site::kRelaxedLeave, rl::mo_release), $);
+      return;
+    }
+    (void)published.exchange(1, rl::mo_acq_rel, $);
+    const int fresh = period.fetch_add(1, rl::mo_seq_cst, $) + 1;
+    Fence(Site::kNoUpdaterFence);
+    const int seen = word.load(rl::mo_seq_cst, $);
+    if (seen != 0 && seen < fresh) return;  // it would look again
+    old($) = 0;
+  }
+};
+
 // --- The table ---------------------------------------------------------------------------------
 
 // Swallows relacy's reports.  No string stream: relacy replaces operator delete for its
@@ -364,5 +402,9 @@ int main() {
   Check<DoorTest>("door", "relaxed end of the attendance", Site::kRelaxedClear);
   Check<DoorTest>("door", "relaxed look at the door", Site::kRelaxedDoor);
   Check<DoorTest>("door", "looks before it pushes", Site::kLookBeforePush);
+  Check<GraceTest>("grace", "as it is", Site::kNone);
+  Check<GraceTest>("grace", "no fence in the reader", Site::kNoReaderFence);
+  Check<GraceTest>("grace", "no fence in the updater", Site::kNoUpdaterFence);
+  Check<GraceTest>("grace", "relaxed end of the section", Site::kRelaxedLeave);
   return failures == 0 ? 0 : 1;
 }

@@ -6,9 +6,11 @@
 // period that it found on entry.  synchronize_rcu() opens a new period and waits for
 // every reader that is still in an older one.
 //
-// The store of the word and the later loads of the reader stand in one order of
-// seq_cst operations with the updater's: either the updater sees the word, or the
-// reader entered after the new period began and sees what was published before it.
+// A fence stands between the store of the word and the later loads of the reader, and
+// one between the new period and the updater's look at the words.  One of the two is
+// first: either the updater sees the word, or the reader sees what was published before
+// the new period (tests/relacy/pending_litmus.cc, "grace").  The seq_cst operations
+// beside them are for TSan, which has no fences.
 //
 // After a fork the child's only reader can be the thread that forked; a grace period
 // under way there is nobody's, and callbacks that had not run are the parent's.
@@ -97,6 +99,7 @@ void GracePeriod() {
   Domain& domain = TheDomain();
   base::MutexLock lock(&domain.updating);
   const uint64_t period = domain.period.fetch_add(1, std::memory_order_seq_cst) + 1;
+  base::Fence(std::memory_order_seq_cst);
   WaitForReaders(period);
 }
 
@@ -246,6 +249,7 @@ void uwq_rcu_read_lock(void) {
   Reader& self = Self();
   if (self.depth++ > 0) return;
   self.period.store(TheDomain().period.load(std::memory_order_seq_cst), std::memory_order_seq_cst);
+  base::Fence(std::memory_order_seq_cst);
 }
 
 void uwq_rcu_read_unlock(void) {
