@@ -29,7 +29,9 @@ struct WaitBucket {
 constexpr int kWaitBuckets = 64;
 
 WaitBucket* Buckets() {
-  static WaitBucket* const buckets = new WaitBucket[kWaitBuckets];  // never destroyed
+  // Never destroyed; not from the heap, as mod_delayed_work() may be the first here (Q9).
+  alignas(WaitBucket) static unsigned char memory[kWaitBuckets * sizeof(WaitBucket)];
+  static WaitBucket* const buckets = new (memory) WaitBucket[kWaitBuckets];
   return buckets;
 }
 WaitBucket& BucketOf(const WorkItem* work) {
