@@ -134,11 +134,17 @@ void FdWork::Mask() {
 
 void FdWork::Unmask() {
   absl::Status status;
+  bool balanced;
   {
     base::MutexLock lock(&line_->mutex);
-    UWQ_CHECK(line_->masked > 0);
-    --line_->masked;
+    balanced = line_->masked > 0;
+    if (balanced) --line_->masked;
     status = line_->RearmLocked();
+  }
+  if (!balanced) {
+    core::ReportOnce(core::ReportKind::kEnableUnderflow, line_.get(),
+                     absl::StrCat("FdWork on workqueue ", line_->item.queue_name(),
+                                  ": Unmask() without Mask(); nothing was done"));
   }
   line_->Tell(status);
 }

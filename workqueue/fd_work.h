@@ -41,7 +41,8 @@ class FdWork {
   FdWork(const FdWork&) = delete;
   FdWork& operator=(const FdWork&) = delete;
 
-  // Keeps the line masked after the handler until Unmask(): nests.  [UWQ-FD-3]
+  // Keeps the line masked after the handler until Unmask(): nests.  One Unmask() too
+  // many is reported and does nothing.  [UWQ-FD-3]
   void Mask();
   void Unmask();
 

@@ -1,9 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "workqueue/kthread_worker.h"
 
+#include "absl/strings/str_cat.h"
 #include "workqueue/core/report.h"
 
 namespace uwq {
+namespace {
+
+base::Nanos FromDuration(absl::Duration delay, const kthread::ThreadWorker& worker) {
+  if (delay == absl::InfiniteDuration() || delay < absl::ZeroDuration()) {
+    core::ReportOnce(core::ReportKind::kBadDelay, &worker,
+                     absl::StrCat("delay of ", absl::FormatDuration(delay), " on kthread worker ",
+                                  worker.name(), delay < absl::ZeroDuration()
+                                      ? " is negative; it counts as 0"
+                                      : "; the item stays armed until it is cancelled"));
+  }
+  return absl::ToInt64Nanoseconds(delay);  // saturates
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<KthreadWorker>> KthreadWorker::Create(const std::string& name,
                                                                      const Options& options) {
@@ -14,8 +29,7 @@ absl::StatusOr<std::unique_ptr<KthreadWorker>> KthreadWorker::Create(const std::
 }
 
 KthreadWorker::~KthreadWorker() {
-  UWQ_CHECK(!worker_->OnOwnThread());  // a thread cannot wait for its own end
-  worker_->Stop();
+  if (!worker_->Stop()) (void)worker_->Keep();  // its thread goes on
 }
 
 KthreadWork::KthreadWork(KthreadWorker& worker, absl::AnyInvocable<void()> fn)
@@ -29,11 +43,11 @@ KthreadWork::~KthreadWork() { worker_->EndOfLife(&item_.dwork.work); }
 void KthreadWork::Run(uwq_kthread_work* work) { reinterpret_cast<Item*>(work)->self->fn_(); }
 
 bool KthreadDelayedWork::Queue(absl::Duration delay) {
-  return worker_->QueueDelayed(&item_.dwork, absl::ToInt64Nanoseconds(delay));
+  return worker_->QueueDelayed(&item_.dwork, FromDuration(delay, *worker_));
 }
 
 bool KthreadDelayedWork::Mod(absl::Duration delay) {
-  return worker_->ModDelayed(&item_.dwork, absl::ToInt64Nanoseconds(delay));
+  return worker_->ModDelayed(&item_.dwork, FromDuration(delay, *worker_));
 }
 
 }  // namespace uwq

@@ -39,8 +39,9 @@ class KthreadWorker {
     return Create(name, Options());
   }
   // Runs what is queued, then ends the thread; armed timers are reported and taken down
-  // (K4).  Items may outlive it: queueing them is then refused and reported.  Sleeps;
-  // not from an item of its own.  [UWQ-KTHREAD-2]
+  // (K4).  Items may outlive it: queueing them is then refused and reported.  Sleeps.
+  // From an item of its own: reported, the thread and its items are kept.
+  // [UWQ-KTHREAD-2]
   ~KthreadWorker();
   KthreadWorker(const KthreadWorker&) = delete;
   KthreadWorker& operator=(const KthreadWorker&) = delete;
@@ -91,7 +92,8 @@ class KthreadWork {
 class KthreadDelayedWork : public KthreadWork {
  public:
   using KthreadWork::KthreadWork;
-  // As KthreadWork::Queue, after `delay`; zero or less: at once.  Never early.
+  // As KthreadWork::Queue, after `delay`.  Never early.  Negative delays are reported and
+  // count as zero, which is at once; infinite ones are reported and never come.
   // [UWQ-KTHREAD-9]
   bool Queue(absl::Duration delay);
   // Sets the delay whatever the state.  False: it was idle or only running.  True: it was

@@ -109,6 +109,21 @@ TEST_F(FdWorkTest, MaskNests) {
   EXPECT_EQ(runs, 2);
 }
 
+// [UWQ-FD-3], bad input: reported; the line goes on.
+TEST_F(FdWorkTest, UnbalancedUnmaskIsReported) {
+  core::ResetReports();
+  Semaphore entered;
+  auto irq = FdWork::Watch(*wq_, fd_, {}, [&](uint32_t) {
+    (void)Take();
+    entered.Post();
+  });
+  ASSERT_TRUE(irq.ok());
+  (*irq)->Unmask();
+  EXPECT_EQ(core::ReportCount(core::ReportKind::kEnableUnderflow), 1);
+  Raise();
+  entered.Wait();
+}
+
 // A queue that drains: its blocker holds the drain until End().
 class Drain {
  public:

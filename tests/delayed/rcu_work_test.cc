@@ -124,5 +124,20 @@ TEST_F(RcuTest, RealTimeWorkerFallsBackWithAMessage) {
   EXPECT_EQ(Reports(ReportKind::kOther), worker->realtime() ? 0 : 1);
 }
 
+// [UWQ-KTHREAD-2], misuse: destroyed by its own item: reported, thread and items are kept.
+// (Not under the explorer, where no thread may be left.)
+TEST_F(RcuTest, WorkerDestroyedByItsOwnItem) {
+  std::unique_ptr<KthreadWorker> worker = *KthreadWorker::Create("own");
+  std::atomic<int> runs{0};
+  KthreadWork second(*worker, [&] { ++runs; });
+  KthreadWork first(*worker, [&] { worker.reset(); });
+  EXPECT_TRUE(first.Queue());
+  first.Flush();
+  EXPECT_EQ(Reports(ReportKind::kOwnQueueFlush), 1);
+  EXPECT_TRUE(second.Queue());
+  second.Flush();
+  EXPECT_EQ(runs, 1);
+}
+
 }  // namespace
 }  // namespace uwq

@@ -364,7 +364,13 @@ absl::StatusOr<std::shared_ptr<ThreadWorker>> ThreadWorker::Create(
   return worker;
 }
 
-void ThreadWorker::Stop() {
+bool ThreadWorker::Stop() {
+  if (OnOwnThread()) {
+    core::ReportOnce(ReportKind::kOwnQueueFlush, this,
+                     absl::StrCat("kthread worker ", name_, " is destroyed by an item of its own,",
+                                  " which would never return; it is kept"));
+    return false;
+  }
   FlushAll();
   Close();
   stop_.store(true, std::memory_order_release);
@@ -376,6 +382,7 @@ void ThreadWorker::Stop() {
                      absl::StrCat("kthread worker ", name_, " ends with ", armed,
                                   " delayed items armed; they were taken down"));
   }
+  return true;
 }
 
 }  // namespace uwq::kthread
@@ -394,14 +401,8 @@ struct uwq_kthread_worker* uwq_kthread_worker_create(const char* name,
 }
 
 void uwq_kthread_worker_destroy(uwq_kthread_worker* worker) {
-  if (worker->OnOwnThread()) {
-    core::ReportOnce(ReportKind::kOwnQueueFlush, worker,
-                     "kthread_destroy_worker() from an item of the worker would never return");
-    return;
-  }
   auto* const own = static_cast<uwq::kthread::ThreadWorker*>(worker);
-  own->Stop();
-  own->LetGo();
+  if (own->Stop()) own->LetGo();
 }
 
 void uwq_kthread_worker_flush(uwq_kthread_worker* worker) { worker->FlushAll(); }

@@ -83,8 +83,8 @@ class ThreadWorker : public uwq_kthread_worker, public std::enable_shared_from_t
  public:
   static absl::StatusOr<std::shared_ptr<ThreadWorker>> Create(const std::string& name,
                                                               const uwq_kthread_options& options);
-  // K4.  Not on the worker's own thread.  Sleeps.
-  void Stop();
+  // K4.  Sleeps.  On the worker's own thread: false, reported, nothing is done.
+  [[nodiscard]] bool Stop();
   // For C, whose handle is a plain pointer: it owns itself until LetGo().
   ThreadWorker* Keep() {
     self_ = shared_from_this();

@@ -218,6 +218,22 @@ UWQ_BODY(KthreadTest, FromInsideIsDiagnosed, .schedules = 200) {
   EXPECT_EQ(env.Reports(ReportKind::kSelfFlush), 1);
 }
 
+// [UWQ-KTHREAD-9], bad input: negative and infinite delays are reported.
+UWQ_BODY(KthreadTest, BadDelays, .schedules = 100) {
+  auto worker = MakeWorker(), other = MakeWorker();
+  std::atomic<int> runs{0};
+  KthreadDelayedWork negative(*worker, [&] { ++runs; });
+  EXPECT_TRUE(negative.Queue(-absl::Seconds(1)));
+  negative.Flush();
+  EXPECT_EQ(runs, 1);
+  EXPECT_EQ(env.Reports(ReportKind::kBadDelay), 1);
+  KthreadDelayedWork never(*other, [&] { ++runs; });
+  EXPECT_TRUE(never.Queue(absl::InfiniteDuration()));
+  EXPECT_EQ(env.Reports(ReportKind::kBadDelay), 2);
+  EXPECT_TRUE(never.CancelSync());
+  EXPECT_EQ(runs, 1);
+}
+
 struct Plain {
   uwq_kthread_work work;
   int runs;
