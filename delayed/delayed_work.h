@@ -26,7 +26,7 @@ namespace uwq {
 class DelayedWorkItem {
  public:
   using Func = core::WorkFunc;
-  // `deferrable`: does not wake an idle process by itself (D11).
+  // `deferrable`: waits for a wake-up that comes anyway, at most 12.5 % of its delay (D11).
   explicit DelayedWorkItem(Func func, bool deferrable = false);
   // As ~WorkItem: one that is armed, queued or running elsewhere is reported by
   // name, cancelled and waited for.  [UWQ-DELAYED-LIFE-1]
