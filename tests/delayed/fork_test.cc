@@ -97,7 +97,8 @@ TEST_F(ForkTest, GracePeriods) {
     updater_id = base::SelfId();
     SynchronizeRcu();
   });
-  RcuWork waiting([] {});
+  std::atomic<int> waited{0};
+  RcuWork waiting([&] { ++waited; });
   EXPECT_TRUE(waiting.Queue(*wq_));
   while (updater_id == 0 || !base::ProbeThread(updater_id).sleeping) std::this_thread::yield();
   {
@@ -112,7 +113,8 @@ TEST_F(ForkTest, GracePeriods) {
   leave.Set();
   reader.join();
   updater.join();
-  EXPECT_TRUE(waiting.Flush());
+  (void)waiting.Flush();
+  EXPECT_EQ(waited, 1);
   InChild(&RcuWorks);
 }
 
