@@ -9,11 +9,12 @@ namespace {
 
 base::Nanos FromDuration(absl::Duration delay, const kthread::ThreadWorker& worker) {
   if (delay == absl::InfiniteDuration() || delay < absl::ZeroDuration()) {
-    core::ReportOnce(core::ReportKind::kBadDelay, &worker,
-                     absl::StrCat("delay of ", absl::FormatDuration(delay), " on kthread worker ",
-                                  worker.name(), delay < absl::ZeroDuration()
-                                      ? " is negative; it counts as 0"
-                                      : "; the item stays armed until it is cancelled"));
+    core::ReportOnce(
+        core::ReportKind::kBadDelay, &worker,
+        absl::StrCat("delay of ", absl::FormatDuration(delay), " on kthread worker ", worker.name(),
+                     delay < absl::ZeroDuration()
+                         ? " is negative; it counts as 0"
+                         : "; the item stays armed until it is cancelled"));
   }
   return absl::ToInt64Nanoseconds(delay);  // saturates
 }

@@ -24,7 +24,9 @@ TEST(Q9, NoDelayedCallAllocates) {
   static std::atomic<int> runs;
   runs = 0;
   std::vector<uwq_delayed_work> items(64);
-  for (uwq_delayed_work& item : items) uwq_init_delayed_work(&item, [](uwq_work*) { ++runs; }, 0);
+  for (uwq_delayed_work& item : items)
+    uwq_init_delayed_work(
+        &item, [](uwq_work*) { ++runs; }, 0);
   int64_t mine = 0;
   const auto counted = [&mine](auto&& call) {
     const int64_t before = AllocationsOfThread();
@@ -78,7 +80,9 @@ TEST(Q9, NoExpiryAllocates) {
   static std::atomic<int> runs;
   runs = 0;
   std::vector<uwq_delayed_work> items(500);
-  for (uwq_delayed_work& item : items) uwq_init_delayed_work(&item, [](uwq_work*) { ++runs; }, 0);
+  for (uwq_delayed_work& item : items)
+    uwq_init_delayed_work(
+        &item, [](uwq_work*) { ++runs; }, 0);
   const int64_t before = of_loop();
   int64_t delay = 0;
   for (uwq_delayed_work& item : items) {

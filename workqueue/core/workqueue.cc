@@ -357,7 +357,7 @@ void DestroyWorkqueue(Workqueue* wq) {
   TakeDownTimers(wq);
   wq->flags.fetch_or(kWqDestroying, std::memory_order_acq_rel);
   DrainWorkqueue(wq);
-  TakeDownTimers(wq);  // D10: what items armed that ran meanwhile
+  TakeDownTimers(wq);       // D10: what items armed that ran meanwhile
   runtime->WaitReleased();  // replaced pool_workqueues still know the rescuer
   wq->rescuer.reset();
   bool busy = false, stray = false;
