@@ -88,10 +88,12 @@ static int take_locked(struct kup_end *end, struct kup_msg *msgs, int n, int kin
     if (rc == 0 && end->ops->pull && end->ops->pull(end) > 0) continue;
     if (rc <= 0) break;
     if (kup_unlikely((view.rec.flags & KUP_REC_REPLY) && (view.rec.id & KUP_ID_CALL))) {
-      *kick |= deliver_reply(end, &view);
+      int awaited = deliver_reply(end, &view);
+
+      *kick |= awaited;
       (void)kup_rx_release(&end->rx, view.token); /* held by us alone: succeeds */
       delivered = 1;
-      if (kind == KUP_KIND_NONE) break; /* it may be ours */
+      if (awaited && kind == KUP_KIND_NONE) break; /* it may be ours */
       continue;
     }
     msg.data = view.payload;
@@ -177,29 +179,44 @@ int kup_end_poll(struct kup_end *end, struct kup_msg *msgs, int n, int kind) {
   return rc;
 }
 
-/* As kup_end_poll, but arms the ring when it is empty: -EAGAIN means "sleep now". */
+/*
+ * As kup_end_poll, but arms the ring when it is empty: -EAGAIN means "sleep now".
+ *
+ * Two passes, because something may come between the look and the arming.  No more: a
+ * pass ends with at most one ring of bytes, but a peer that publishes nothing but what
+ * is never handed out (discards, replies that nobody waits for) fills it again as fast
+ * as we step over it.  Then, too, the caller is sent away with -EAGAIN, so that others
+ * get the lock and it looks at its deadline; but it is called back at once.
+ */
 static int take_or_arm(struct kup_end *end, struct kup_msg *msgs, int n, int kind, int will_sleep) {
   unsigned long flags = kup_lock_take(&end->rx_lock);
-  int kick = 0, rc;
+  int kick = 0, pass, rc = 0;
 
-  for (;;) {
+  for (pass = 0; rc == 0 && pass < 2; pass++) {
     rc = take_locked(end, msgs, n, kind, &kick);
-    if (rc != 0) break;
+    if (rc) break;
     rc = rx_result(end, kup_rx_arm(&end->rx, 0));
-    if (rc == 0) {
-      end->ops->probe(end);
-      if (kup_load(&end->rx_error)) {
-        /* What came before the error goes first. */
-        rc = take_locked(end, msgs, n, kind, &kick);
-        rc = rc ? rc : kup_load(&end->rx_error);
-        break;
-      }
+    if (rc < 0) break;
+    if (rc > 0) {
+      rc = 0; /* there is more */
+      continue;
+    }
+    end->ops->probe(end);
+    if (kup_load(&end->rx_error)) {
+      /* What came before the error goes first. */
+      rc = take_locked(end, msgs, n, kind, &kick);
+      rc = rc ? rc : kup_load(&end->rx_error);
+    } else {
       rc = -EAGAIN;
       end->sleeps += (uint64_t)will_sleep;
     }
-    if (rc < 0) break;
   }
   kup_lock_drop(&end->rx_lock, flags);
+  if (kup_unlikely(rc == 0)) {
+    rc = -EAGAIN;
+    kup_wait_renotify(&end->wait);
+    kick = 1;
+  }
   if (kup_unlikely(kick)) kup_wait_kick(&end->wait);
   return rc;
 }
@@ -298,6 +315,7 @@ int kup_end_call(struct kup_end *end, const struct kup_vec *request, void *reply
     if (done) break;
     /* A success means that a reply was delivered, perhaps ours. */
     rc = take_or_arm(end, NULL, 0, KUP_KIND_NONE, 1);
+    if (rc > 0 && kup_now() >= deadline) rc = -ETIMEDOUT;
     if (rc == -EAGAIN) rc = kup_wait_sleep(&end->wait, epoch, deadline);
   }
   flags = kup_lock_take(&end->rx_lock);

@@ -8,6 +8,8 @@
 // around each data area, ASan around the rest); the channel is poisoned and says
 // so; a good channel beside it goes on undisturbed; the next user of the poisoned
 // channel starts clean.  10^7 scribbles each way; UWQ_KUP_SCRIBBLES changes that.
+// And a peer that breaks no rule, but never publishes a message: its floods of records
+// that are not handed out must not keep a call from returning.
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -398,10 +400,103 @@ TEST(KupHostile, DeviceScribblesOverItsChannel) {
   kup_close(dev);
 }
 
+/* ---- floods of records that are never handed out ------------------------------------------- */
+
+constexpr uint32_t kFloodRing = 1u << 20;
+
+// Fills the ring once with headers, and publishes them again as soon as they are taken.
+void Flood(uint8_t* data, uint64_t* head, const uint64_t* tail, uint16_t flags, Log* log) {
+  const kup_rec rec = {0, 1, flags, 0, KUP_ID_CALL | 0x7fff0000u};
+  for (uint32_t at = 0; at < kFloodRing; at += KUP_ALIGN) kup_header_put(data + at, &rec);
+  do {
+    __atomic_store_n(head, __atomic_load_n(tail, __ATOMIC_RELAXED) + kFloodRing, __ATOMIC_RELEASE);
+  } while (log->stop == 0);
+}
+
+int FloodingUser(const std::string& name, Log* log, uint16_t flags) {
+  kup_dev* dev;
+  kup_chan* ch;
+  if (kup_open(name.c_str(), &dev) != 0) return 2;
+  if (kup_attach(dev, 0, 20000, &ch) != 0) return 3;
+  Flood(ch->map_u2d.data(), &ch->user_page->u2d_head, &ch->dev_page->u2d_tail, flags, log);
+  kup_close(dev);
+  return 0;
+}
+
+int FloodingDevice(const std::string& name, Log* log, uint16_t flags) {
+  kupdev_opts opts = {};
+  opts.d2u_size = opts.u2d_size = kFloodRing;
+  kupdev_softc* sc;
+  kup_mem* mem;
+  if (kupdev_open(name.c_str(), &opts, &sc) != 0) return 2;
+  if (kupdev_wait_channel(sc) != 0) return 3;
+  if (kup_core_observe(sc, 0, &mem) < 0) return 4;
+  Flood(mem->d2u, &mem->dev->d2u_head, &mem->user->d2u_tail, flags, log);
+  kup_core_put_mem(sc, 0, mem);
+  return kupdev_unload(sc);
+}
+
+class KupFlood : public ::testing::TestWithParam<uint16_t> {
+ protected:
+  std::string Flags() const { return std::to_string(GetParam()); }
+  // Goal: a call returns after two passes over the ring at most, however fast the peer
+  // fills it again.  `tail`: how far we are; until the flood has filled it many times.
+  template <typename Call>
+  void ExpectReturns(const uint64_t* tail, const Call& call) {
+    const uint64_t end = kup_load(tail) + 200 * uint64_t{kFloodRing};
+    for (uint64_t now = kup_load(tail); now < end;) {
+      const uint64_t before = now;
+      ASSERT_EQ(call(), -EAGAIN);
+      now = kup_load(tail);
+      ASSERT_LE(now - before, 2 * uint64_t{kFloodRing});
+    }
+  }
+  SharedLog<Log> log_;
+};
+
+TEST_P(KupFlood, LeavesTheDeviceItsTime) {
+  const std::string name = UniqueSimName("flood-user");
+  kupdev_opts opts = {};
+  opts.d2u_size = opts.u2d_size = kFloodRing;
+  kupdev_softc* sc;
+  ASSERT_EQ(kupdev_open(name.c_str(), &opts, &sc), 0);
+  const pid_t pid = SpawnPeer("flood-user", {name, log_.fd(), Flags()});
+  ASSERT_EQ(kupdev_wait_channel(sc), 0);
+  kup_mem* mem;
+  ASSERT_EQ(kup_core_observe(sc, 0, &mem), 0);
+  kup_msg msg;
+  ExpectReturns(&mem->dev->u2d_tail, [&] { return kupdev_take(sc, 0, &msg, 0); });
+  kup_core_put_mem(sc, 0, mem);
+  log_->stop = 1;
+  EXPECT_EQ(WaitPeer(pid), 0);
+  EXPECT_EQ(kupdev_unload(sc), 0);
+}
+
+TEST_P(KupFlood, LeavesTheUserItsTime) {
+  const std::string name = UniqueSimName("flood-device");
+  const pid_t pid = SpawnPeer("flood-device", {name, log_.fd(), Flags()});
+  kup_dev* dev;
+  kup_chan* ch;
+  while (kup_open(name.c_str(), &dev) == -ENOENT) std::this_thread::yield();
+  ASSERT_EQ(kup_attach(dev, 0, 20000, &ch), 0) << kup_error_text();
+  kup_msg msg;
+  ExpectReturns(&ch->user_page->d2u_tail, [&] { return kup_receive(ch, &msg, 0); });
+  log_->stop = 1;
+  kup_close(dev);
+  EXPECT_EQ(WaitPeer(pid), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Discards, KupFlood, ::testing::Values(KUP_REC_DISCARD));
+INSTANTIATE_TEST_SUITE_P(StaleReplies, KupFlood, ::testing::Values(KUP_REC_REPLY));
+
 }  // namespace
 
 int PeerMain(const std::string& mode, const std::vector<std::string>& args) {
   SharedLog<Log> log(args[1]);
+  if (mode == "flood-user" || mode == "flood-device") {
+    const auto flags = static_cast<uint16_t>(atoi(args[2].c_str()));
+    return (mode == "flood-user" ? FloodingUser : FloodingDevice)(args[0], log.operator->(), flags);
+  }
   return mode == "user"
              ? HostileUser(args[0], log.operator->(), strtoull(args[2].c_str(), nullptr, 10))
              : HostileDevice(args[0], log.operator->());

@@ -303,6 +303,40 @@ KUP_SCENARIO(Lies, "guard.lies", "a forged word poisons the channel with the rea
   EXPECT_IS(Ask(KUP_TEST_STATS, 3).value[1], KUP_BAD_TAIL_RANGE);
 }
 
+// No rule is broken and no message published: the kernel must not step over it for ever.
+KUP_SCENARIO(Floods, "guard.flood", "a flood of discards or stale replies leaves the kernel its time") {
+  for (uint16_t flags : {uint16_t{KUP_REC_DISCARD}, uint16_t{KUP_REC_REPLY}}) {
+    Raw raw(3);
+    EXPECT_IS(raw.error, 0);
+    EXPECT(raw.Map());
+    const uint64_t size = raw.dev->u2d_size;
+    const kup_rec rec = {0, 1, flags, 0, 0xffff0000};
+    for (uint64_t at = 0; at < size; at += sizeof rec) {
+      memcpy(reinterpret_cast<char*>(raw.user) + raw.dev->u2d_off + at, &rec, sizeof rec);
+    }
+    bool stop = false;
+    std::thread flooder([&] {
+      while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+        const uint64_t tail = __atomic_load_n(&raw.dev->u2d_tail, __ATOMIC_RELAXED);
+        __atomic_store_n(&raw.user->u2d_head, tail + size, __ATOMIC_RELEASE);
+      }
+    });
+    const uint64_t begin = __atomic_load_n(&raw.dev->u2d_tail, __ATOMIC_RELAXED);
+    const kup_test_answer started = Ask(KUP_TEST_SINK, 3, 1);
+    const bool stepped = Until([&] {
+      return __atomic_load_n(&raw.dev->u2d_tail, __ATOMIC_RELAXED) - begin > 100 * size;
+    });
+    const kup_test_answer ended = Ask(KUP_TEST_STOP, 3);
+    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+    flooder.join();
+    EXPECT_IS(started.rc, 0);
+    EXPECT(stepped);
+    EXPECT_IS(ended.rc, 0);
+    EXPECT_IS(ended.value[0], 0);
+    EXPECT_IS(raw.dev->state, KUP_STATE_READY);
+  }
+}
+
 // Anything anywhere in the user's region, while the kernel sends and receives.
 KUP_SCENARIO(Scribbles, "guard.scribble", "random words all over, in a storm of both directions") {
   std::mt19937_64 random(1);
