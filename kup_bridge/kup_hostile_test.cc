@@ -443,7 +443,7 @@ class KupFlood : public ::testing::TestWithParam<uint16_t> {
   // fills it again.  `tail`: how far we are; until the flood has filled it many times.
   template <typename Call>
   void ExpectReturns(const uint64_t* tail, const Call& call) {
-    const uint64_t end = kup_load(tail) + 200 * uint64_t{kFloodRing};
+    const uint64_t end = kup_load(tail) + 50 * uint64_t{kFloodRing};
     for (uint64_t now = kup_load(tail); now < end;) {
       const uint64_t before = now;
       ASSERT_EQ(call(), -EAGAIN);
@@ -467,6 +467,8 @@ TEST_P(KupFlood, LeavesTheDeviceItsTime) {
   kup_msg msg;
   ExpectReturns(&mem->dev->u2d_tail, [&] { return kupdev_take(sc, 0, &msg, 0); });
   kup_core_put_mem(sc, 0, mem);
+  EXPECT_EQ(kupdev_take(sc, 0, &msg, 20), -ETIMEDOUT);
+  EXPECT_EQ(kupdev_call(sc, 0, 1, "q", 1, nullptr, 0, 20), -ETIMEDOUT);
   log_->stop = 1;
   EXPECT_EQ(WaitPeer(pid), 0);
   EXPECT_EQ(kupdev_unload(sc), 0);
@@ -481,6 +483,8 @@ TEST_P(KupFlood, LeavesTheUserItsTime) {
   ASSERT_EQ(kup_attach(dev, 0, 20000, &ch), 0) << kup_error_text();
   kup_msg msg;
   ExpectReturns(&ch->user_page->d2u_tail, [&] { return kup_receive(ch, &msg, 0); });
+  EXPECT_EQ(kup_receive(ch, &msg, 20), -ETIMEDOUT);
+  EXPECT_EQ(kup_call(ch, 1, "q", 1, nullptr, 0, 20), -ETIMEDOUT);
   log_->stop = 1;
   kup_close(dev);
   EXPECT_EQ(WaitPeer(pid), 0);

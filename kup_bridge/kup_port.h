@@ -46,7 +46,10 @@ struct kup_wait {
   void *impl;
 };
 uint64_t kup_wait_epoch(struct kup_wait *wait);
-/* 0: look again; -ETIMEDOUT; -EINTR.  `deadline` in the ns of kup_now(). */
+/*
+ * 0: look again; -ETIMEDOUT; -EINTR.  `deadline` in the ns of kup_now(): once it has
+ * passed it counts, whatever came since; the caller has just looked.
+ */
 int kup_wait_sleep(struct kup_wait *wait, uint64_t epoch, int64_t deadline);
 /* As kup_wait_sleep for ever, but no signal to the process ends it. */
 void kup_wait_idle(struct kup_wait *wait, uint64_t epoch);

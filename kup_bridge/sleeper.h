@@ -45,7 +45,8 @@ class Sleeper {
 
   // Blocks until the peer signals, the peer hangs up, Kick() is called after
   // `epoch` was read, or `deadline_ns` passes.  May return early; re-check.
-  // Returns false if the deadline passed.
+  // Returns false if the deadline passed, and always after it, so that a peer which
+  // signals without a pause does not stretch it: look before, not after.
   bool Sleep(uint64_t epoch, base::Nanos deadline_ns) ABSL_LOCKS_EXCLUDED(mu_);
 
   // The hangup_fd was seen hung up, here or by CheckHangup().  Any thread.

@@ -21,10 +21,13 @@ int kup_wait_sleep(struct kup_wait *w, uint64_t epoch, int64_t deadline) {
   int64_t left;
   int rc;
 
+  /* A peer that signals without a pause makes no condition below sleep. */
+  cond_resched();
+  if (signal_pending(current)) return -EINTR;
   if (deadline == KUP_FOREVER)
     return wait_event_interruptible(w->queue, moved_on(w, epoch)) ? -EINTR : 0;
   left = deadline - kup_now();
-  if (left <= 0) return moved_on(w, epoch) ? 0 : -ETIMEDOUT;
+  if (left <= 0) return -ETIMEDOUT;
   rc = wait_event_interruptible_hrtimeout(w->queue, moved_on(w, epoch), ns_to_ktime(left));
   if (rc == -ETIME) return -ETIMEDOUT;
   return rc ? -EINTR : 0;
