@@ -78,8 +78,8 @@ void Poisoned(kup_end* end, uint32_t bad, uint64_t pos) {
 
 int Pull(kup_end* end) { return ChanOf(end)->link->pull(); }
 
-constexpr kup_end_ops kUserOps = {Probe, Signal, Poisoned, nullptr, nullptr};
-constexpr kup_end_ops kPullOps = {Probe, Signal, Poisoned, nullptr, Pull};
+constexpr kup_end_ops kUserOps = {Probe, Signal, Poisoned, nullptr, nullptr, nullptr};
+constexpr kup_end_ops kPullOps = {Probe, Signal, Poisoned, nullptr, nullptr, Pull};
 
 absl::Status MapInto(const Link::Region& region, uint64_t offset, size_t len, bool writable,
                      bool twice, Mapping* mapping) {

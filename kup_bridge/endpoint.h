@@ -52,8 +52,12 @@ struct kup_end_ops {
   void (*signal)(struct kup_end *end);
   /* The peer broke the protocol: tell it and the owner.  Under rx_lock or tx_lock. */
   void (*poisoned)(struct kup_end *end, uint32_t bad, uint64_t pos);
-  /* A token of an earlier generation came back.  Under rx_lock.  NULL: there are none. */
-  int (*release_stale)(struct kup_end *end, uint32_t generation);
+  /*
+   * A message or a frame buffer of an earlier generation came back.  Under rx_lock.
+   * NULL: there are none.
+   */
+  int (*release_stale)(struct kup_end *end, uint32_t generation, uint32_t token);
+  void (*frame_stale)(struct kup_end *end, uint32_t generation, uint32_t index);
   /*
    * The ring is empty: brings more into it from elsewhere; how many.  Under rx_lock.
    * NULL: nothing to bring.

@@ -270,13 +270,13 @@ int kup_end_release(struct kup_end *end, const struct kup_msg *msgs, int n) {
   int i, rc = 0;
 
   for (i = 0; i < n; i++) {
-    uint32_t generation = (uint32_t)(msgs[i].token >> 32);
+    uint32_t generation = (uint32_t)(msgs[i].token >> 32), token = (uint32_t)msgs[i].token;
     int one;
 
     if (kup_unlikely(generation != end->generation))
-      one = end->ops->release_stale ? end->ops->release_stale(end, generation) : -ESTALE;
+      one = end->ops->release_stale ? end->ops->release_stale(end, generation, token) : -ESTALE;
     else
-      one = rx_result(end, kup_rx_release(&end->rx, (uint32_t)msgs[i].token));
+      one = rx_result(end, kup_rx_release(&end->rx, token));
     if (one < 0) rc = one;
   }
   flush(end);

@@ -298,6 +298,14 @@ static int frame_check(struct kup_end *end, const struct kup_frame *frame) {
   return 0;
 }
 
+/* The buffer of an earlier generation came back: that memory may go.  Under no lock. */
+static void frame_stale(struct kup_end *end, const struct kup_frame *frame) {
+  unsigned long flags = kup_lock_take(&end->rx_lock);
+
+  if (end->ops->frame_stale) end->ops->frame_stale(end, frame->generation, frame->index);
+  kup_lock_drop(&end->rx_lock, flags);
+}
+
 int kup_end_frame_send(struct kup_end *end, const struct kup_frame *frame, uint16_t type,
                        uint64_t len, uint64_t cookie) {
   struct kup_frame_desc desc;
@@ -321,6 +329,7 @@ int kup_end_frame_send(struct kup_end *end, const struct kup_frame *frame, uint1
       end->frames_out.state[frame->index] = KUP_FRAME_MINE;
   }
   kup_lock_drop(&end->tx_lock, flags);
+  if (rc == -ESTALE) frame_stale(end, frame);
   return rc < 0 ? rc : 0;
 }
 
@@ -330,5 +339,6 @@ int kup_end_frame_drop(struct kup_end *end, const struct kup_frame *frame) {
 
   if (!rc) end->frames_out.state[frame->index] = KUP_FRAME_FREE;
   kup_lock_drop(&end->tx_lock, flags);
+  if (rc == -ESTALE) frame_stale(end, frame);
   return rc;
 }

@@ -12,65 +12,11 @@
 #include <thread>
 #include <vector>
 
-#include "gtest/gtest.h"
-#include "kup_bridge/channel.h"
-#include "kup_bridge/kup.h"
-#include "kup_bridge/kupdev.h"
+#include "kup_bridge/kupdev_core.h"
+#include "kup_bridge/life_fixture.h"
 
+namespace uwq::kup {
 namespace {
-
-class KupLife : public ::testing::Test {
- protected:
-  void Start(const kupdev_opts& opts = {}) {
-    static int n = 0;
-    name_ = "fake:kup_life" + std::to_string(++n);
-    ASSERT_EQ(kupdev_open(name_.c_str(), &opts, &sc_), 0);
-    ASSERT_EQ(kup_open(name_.c_str(), &dev_), 0) << kup_error_text();
-    ASSERT_EQ(kup_attach(dev_, 0, 0, &ch_), 0) << kup_error_text();
-  }
-  void TearDown() override {
-    kup_close(dev_);
-    if (sc_ != nullptr) kupdev_unload(sc_);
-  }
-  uint32_t AwaitEvent(uint32_t kind) {
-    kupdev_event event;
-    do {
-      EXPECT_EQ(kupdev_wait_event(sc_, &event, -1), 0);
-    } while (event.kind != kind);
-    return event.bad;
-  }
-  void Reattach() {
-    kup_detach(ch_);
-    AwaitEvent(KUPDEV_DETACHED);
-    ASSERT_EQ(kup_attach(dev_, 0, 0, &ch_), 0) << kup_error_text();
-  }
-  std::string Receive(uint16_t* flags = nullptr, int timeout_ms = 0) {
-    kup_msg msg;
-    if (const int rc = kup_receive(ch_, &msg, timeout_ms); rc != 0) return strerrorname_np(-rc);
-    std::string text(static_cast<const char*>(msg.data), msg.len);
-    if (flags != nullptr) *flags = msg.flags;
-    EXPECT_EQ(kup_release(ch_, &msg, 1), 0);
-    return text;
-  }
-  std::string Take(int timeout_ms = 0) {
-    kup_msg msg;
-    if (const int rc = kupdev_take(sc_, 0, &msg, timeout_ms); rc != 0) return strerrorname_np(-rc);
-    std::string text(static_cast<const char*>(msg.data), msg.len);
-    EXPECT_EQ(kupdev_give_back(sc_, 0, &msg, 1), 0);
-    return text;
-  }
-  int Post(const std::string& t) {
-    return kupdev_post(sc_, 0, 1, t.data(), static_cast<uint32_t>(t.size()));
-  }
-  int Send(const std::string& t) {
-    return kup_send(ch_, 1, t.data(), static_cast<uint32_t>(t.size()), 0);
-  }
-
-  std::string name_;
-  kupdev_softc* sc_ = nullptr;
-  kup_dev* dev_ = nullptr;
-  kup_chan* ch_ = nullptr;
-};
 
 /* ---- control page ---------------------------------------------------------------- */
 
@@ -120,18 +66,10 @@ TEST_F(KupLife, CountersThatNeverStandStillAreGivenUp) {
   kup_counters group = {};
   group.seq = 7;
   uint64_t value;
-  EXPECT_EQ(uwq::kup::ReadCounters(&group, &value, 1), -EAGAIN);
+  EXPECT_EQ(ReadCounters(&group, &value, 1), -EAGAIN);
 }
 
 /* ---- frames ----------------------------------------------------------------------- */
-
-kupdev_opts FrameOpts() {
-  kupdev_opts opts = {};
-  opts.n_frames_d2u = 2;
-  opts.n_frames_u2d = 2;
-  opts.frame_size = 64 * 1024;
-  return opts;
-}
 
 TEST_F(KupLife, FramesMoveWithoutACopyBothWays) {
   Start(FrameOpts());
@@ -204,12 +142,23 @@ TEST_F(KupLife, ForgedFrameDescriptorsPoison) {
   }
 }
 
+// The device may be filling a buffer when the user goes: its memory stays until it
+// has found out.
 TEST_F(KupLife, FramesOfAnEarlierUserAreStale) {
   Start(FrameOpts());
-  kup_frame frame;
-  ASSERT_EQ(kupdev_frame_get(sc_, 0, &frame, 0), 0);
+  kup_frame sent, dropped, revoked;
+  ASSERT_EQ(kupdev_frame_get(sc_, 0, &sent, 0), 0);
+  ASSERT_EQ(kupdev_frame_get(sc_, 0, &dropped, 0), 0);
   Reattach();
-  EXPECT_EQ(kupdev_frame_send(sc_, 0, &frame, 7, 1, 0), -ESTALE);
+  ASSERT_EQ(kupdev_frame_get(sc_, 0, &revoked, 0), 0);
+  ASSERT_EQ(kupdev_revoke(sc_, 0), 0);
+  for (const kup_frame* frame : {&sent, &dropped, &revoked}) memset(frame->data, 1, frame->size);
+  EXPECT_EQ(kupdev_frame_send(sc_, 0, &sent, 7, 1, 0), -ESTALE);
+  EXPECT_EQ(kupdev_frame_drop(sc_, 0, &sent), -ESTALE) << "twice";
+  memset(dropped.data, 2, dropped.size);
+  EXPECT_EQ(kupdev_frame_drop(sc_, 0, &dropped), -ESTALE);
+  EXPECT_EQ(kupdev_frame_send(sc_, 0, &revoked, 7, 1, 0), -ESTALE);
+  EXPECT_EQ(sc_->channels[0].retired, nullptr) << "and goes then";
 }
 
 /* ---- users come and go ---------------------------------------------------------------- */
@@ -268,10 +217,14 @@ TEST_F(KupLife, DeviceLearnsThatTheUserIsGone) {
 TEST_F(KupLife, MessagesHeldAcrossGenerationsStayValid) {
   Start();
   ASSERT_EQ(Send("held"), 0);
-  kup_msg held;
+  ASSERT_EQ(Send("too"), 0);
+  kup_msg held, other;
   ASSERT_EQ(kupdev_take(sc_, 0, &held, -1), 0);
+  ASSERT_EQ(kupdev_take(sc_, 0, &other, -1), 0);
   Reattach();
   Reattach();
+  EXPECT_EQ(kupdev_give_back(sc_, 0, &other, 1), 0);
+  EXPECT_EQ(kupdev_give_back(sc_, 0, &other, 1), -EINVAL) << "while another is held";
   EXPECT_EQ(std::string(static_cast<const char*>(held.data), held.len), "held");
   EXPECT_EQ(kupdev_give_back(sc_, 0, &held, 1), 0);
   EXPECT_EQ(kupdev_give_back(sc_, 0, &held, 1), -EINVAL) << "twice";
@@ -291,7 +244,7 @@ TEST_F(KupLife, ReplyToAnEarlierUserIsStale) {
 // The old user keeps its mapping and scribbles: the new one is not reached.
 TEST_F(KupLife, OldMappingCannotReachTheNextUser) {
   Start();
-  const uwq::kup::Link& link = *ch_->link;
+  const Link& link = *ch_->link;
   void* old = mmap(nullptr, link.user.len, PROT_READ | PROT_WRITE, MAP_SHARED, link.user.fd, 0);
   ASSERT_NE(old, MAP_FAILED);
   const size_t len = link.user.len;
@@ -431,7 +384,7 @@ TEST_F(KupLife, UserGenerationAndStateAreChecked) {
 
 TEST_F(KupLife, DeviceRegionCannotBeMappedForWriting) {
   Start();
-  const uwq::kup::Link& link = *ch_->link;
+  const Link& link = *ch_->link;
   EXPECT_EQ(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, link.dev.fd, 0), MAP_FAILED);
   EXPECT_EQ(errno, EPERM);
   EXPECT_EQ(mprotect(ch_->map_dev.data(), 4096, PROT_READ | PROT_WRITE), -1) << "no upgrade";
@@ -441,14 +394,14 @@ TEST_F(KupLife, DeviceRegionCannotBeMappedForWriting) {
 TEST_F(KupLife, GeometryFromAHostileDeviceIsRefused) {
   Start(FrameOpts());
   const kup_dev_page good = *ch_->dev_page;
-  const uwq::kup::Link& link = *ch_->link;
+  const Link& link = *ch_->link;
   kup_geometry g;
   uint32_t d2u, u2d;
-  ASSERT_TRUE(uwq::kup::ReadGeometry(&good, link, &g, &d2u, &u2d).ok());
+  ASSERT_TRUE(ReadGeometry(&good, link, &g, &d2u, &u2d).ok());
   const auto refused = [&](auto change) {
     kup_dev_page page = good;
     change(&page);
-    return !uwq::kup::ReadGeometry(&page, link, &g, &d2u, &u2d).ok();
+    return !ReadGeometry(&page, link, &g, &d2u, &u2d).ok();
   };
   EXPECT_TRUE(refused([](kup_dev_page* p) { p->magic = 0; }));
   EXPECT_TRUE(refused([](kup_dev_page* p) { p->abi_major = 2; }));
@@ -541,3 +494,4 @@ TEST_F(KupLife, ObserverThatIsOvertakenSkips) {
 }
 
 }  // namespace
+}  // namespace uwq::kup

@@ -151,7 +151,10 @@ uint64_t kupdev_param(struct kupdev_softc *sc, int chan_id, uint32_t index);
 int kupdev_counters_set(struct kupdev_softc *sc, int chan_id, uint32_t group,
                         const uint64_t *values, uint32_t n);
 
-/* A free buffer of the d2u pool, to be filled and sent, or given up. */
+/*
+ * A free buffer of the d2u pool, to be filled and sent, or given up.  It may be written
+ * until then, also when its user has gone; send and drop say -ESTALE in that case.
+ */
 int kupdev_frame_get(struct kupdev_softc *sc, int chan_id, struct kup_frame *frame, int timeout_ms);
 int kupdev_frame_send(struct kupdev_softc *sc, int chan_id, const struct kup_frame *frame,
                       uint16_t type, uint64_t len, uint64_t cookie);

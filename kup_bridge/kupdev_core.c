@@ -110,25 +110,47 @@ void kup_put_mem_locked(struct kup_mem *mem) {
   if (--mem->refs == 0) kup_mem_free(mem);
 }
 
-static int dev_release_stale(struct kup_end *end, uint32_t generation) {
+/* Where the memory of `generation` hangs, or the end of the list. */
+static struct kup_retired **retired_of(struct kup_end *end, uint32_t generation) {
   struct kup_retired **link = &channel_of_end(end)->retired;
 
-  for (; *link; link = &(*link)->next) {
-    struct kup_retired *old = *link;
-
-    if (old->generation != generation) continue;
-    if (--old->held == 0) {
-      *link = old->next;
-      kup_put_mem_locked(old->mem);
-      kup_free(old);
-    }
-    return 0;
-  }
-  return -EINVAL;
+  while (*link && (*link)->generation != generation) link = &(*link)->next;
+  return link;
 }
 
-static const struct kup_end_ops dev_ops = {dev_probe, dev_signal, dev_poisoned, dev_release_stale,
-                                           NULL};
+/* Takes one hold away; with the last one the memory goes.  -EINVAL: there was none. */
+static int drop_hold(struct kup_retired **link, uint64_t *word, uint32_t bit) {
+  struct kup_retired *old = *link;
+  uint64_t all;
+  uint32_t i;
+
+  if (!(*word >> bit & 1)) return -EINVAL;
+  *word &= ~(1ull << bit);
+  all = old->frames;
+  for (i = 0; i < KUP_WINDOW / 64; i++) all |= old->tokens[i];
+  if (!all) {
+    *link = old->next;
+    kup_put_mem_locked(old->mem);
+    kup_free(old);
+  }
+  return 0;
+}
+
+static int dev_release_stale(struct kup_end *end, uint32_t generation, uint32_t token) {
+  struct kup_retired **link = retired_of(end, generation);
+  uint32_t i = *link ? token - (*link)->first : KUP_WINDOW;
+
+  return i < KUP_WINDOW ? drop_hold(link, &(*link)->tokens[i / 64], i % 64) : -EINVAL;
+}
+
+static void dev_frame_stale(struct kup_end *end, uint32_t generation, uint32_t index) {
+  struct kup_retired **link = retired_of(end, generation);
+
+  if (*link && index < KUP_FRAMES_MAX) (void)drop_hold(link, &(*link)->frames, index);
+}
+
+static const struct kup_end_ops dev_ops = {dev_probe,         dev_signal,      dev_poisoned,
+                                           dev_release_stale, dev_frame_stale, NULL};
 
 /* ---- for the port -------------------------------------------------------------------- */
 

@@ -14,12 +14,15 @@
 #define KUP_EVENTS 8u              /* per channel, a power of two */
 #define KUP_CALLS_ENDING (1 << 30) /* in kupdev_softc.calls: unload waits for the rest */
 
-struct kup_retired { /* memory of an earlier generation that messages still point into */
+struct kup_retired { /* memory of an earlier generation that callers still point into */
   struct kup_retired *next;
   struct kup_mem *mem;
   uint32_t generation;
-  uint32_t held;
+  uint32_t first;                   /* the token that bit 0 stands for */
+  uint64_t tokens[KUP_WINDOW / 64]; /* messages that were taken and not given back */
+  uint64_t frames;                  /* buffers that are being filled */
 };
+KUP_ASSERT(KUP_FRAMES_MAX <= 64, "a bit for each frame");
 
 struct kup_channel {
   struct kup_end end; /* first: the endpoint's callbacks cast back */

@@ -162,26 +162,44 @@ void kup_fail_calls(struct kup_end *end, int error) {
   }
 }
 
+/* Notes in `retired` what callers still hold of the memory; 0: nothing.  Both locks. */
+static int note_holds(const struct kup_end *end, struct kup_retired *retired) {
+  uint32_t i, n = end->rx.last - end->rx.first;
+  int held = 0;
+
+  retired->first = end->rx.first;
+  for (i = 0; i < n; i++) {
+    if (end->rx.held[(end->rx.first + i) & (KUP_WINDOW - 1)].released) continue;
+    retired->tokens[i / 64] |= 1ull << (i % 64);
+    held = 1;
+  }
+  for (i = 0; i < end->frames_out.count; i++) {
+    if (end->frames_out.state[i] != KUP_FRAME_MINE) continue;
+    retired->frames |= 1ull << i;
+    held = 1;
+  }
+  return held;
+}
+
 /*
- * Begins a new generation in `mem`.  `retired` is spare for messages that are
- * still held; returns it if it was not needed.  Both locks.
+ * Begins a new generation in `mem`.  `retired` is spare for memory that is still
+ * held; returns it if it was not needed.  Both locks.
  */
 static struct kup_retired *switch_memory(struct kup_channel *ch, struct kup_mem *mem,
                                          struct kup_retired *retired, int carry_sent) {
   struct kup_end *end = &ch->end;
   struct kup_mem *old = ch->mem;
   uint64_t d2u_tail = end->tx.next, u2d_head = end->rx.next;
-  uint32_t seq = end->rx.seq, held = 0, token;
+  uint32_t seq = end->rx.seq;
+  int held = 0;
 
   if (old) {
     d2u_tail = carry_d2u(ch, mem);
     if (carry_sent) u2d_head = carry_u2d(ch, mem, &seq);
-    for (token = end->rx.first; token != end->rx.last; token++)
-      held += !end->rx.held[token & (KUP_WINDOW - 1)].released;
+    held = note_holds(end, retired);
     if (held) {
       retired->mem = old; /* takes over the channel's reference */
       retired->generation = end->generation;
-      retired->held = held;
       retired->next = ch->retired;
       ch->retired = retired;
       retired = NULL;
