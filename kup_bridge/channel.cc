@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "kup_bridge/eventfd.h"
 
 namespace uwq::kup {
 
@@ -63,7 +64,7 @@ void Probe(kup_end* end) {
 void Signal(kup_end* end) {
   const Link& link = *ChanOf(end)->link;
   if (link.signal_fd >= 0) {
-    SignalEventFd(link.signal_fd);
+    SignalShared(link.signal_fd);
   } else if (link.doorbell_fd >= 0) {
     (void)ioctl(link.doorbell_fd, KUP_IOC_DOORBELL);  // fails only when the device is gone
   }

@@ -19,6 +19,7 @@
 
 #include "gtest/gtest.h"
 #include "kup_bridge/channel.h"
+#include "kup_bridge/eventfd.h"
 #include "kup_bridge/kup.h"
 #include "kup_bridge/kupdev.h"
 #include "kup_bridge/kupdev_core.h"
@@ -134,7 +135,7 @@ int HostileUser(const std::string& name, Log* log, uint64_t total) {
       }
       if (burst % 4096 != 0 && (only == 12 || burst != 16)) continue;
       // Lets the device look now and then: it counts its looks in a counter.
-      SignalEventFd(ch->link->signal_fd);
+      SignalShared(ch->link->signal_fd);
       uint64_t before = 0, now = 0;
       (void)kup_counters_get(ch, 0, &before, 1);
       do {

@@ -4,6 +4,7 @@
 // shutdown, revocation, poison.  Both ends in this process, as in kup_test.cc.
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -378,6 +379,22 @@ TEST_F(KupLife, UserGenerationAndStateAreChecked) {
   ch_->user_page->state = 12345;
   EXPECT_EQ(Take(), "EBADMSG");
   EXPECT_EQ(AwaitEvent(KUPDEV_POISONED), uint32_t{KUP_BAD_STATE});
+}
+
+// The flags of an eventfd that both hold, and its counter, are the user's to change.
+TEST_F(KupLife, EventFdsOfAHostileUserBlockNobody) {
+  Start();
+  const int wake_user = ch_->link->wake_fd, wake_device = ch_->link->signal_fd;
+  for (int fd : {wake_user, wake_device}) ASSERT_EQ(fcntl(fd, F_SETFL, O_RDWR), 0);
+  EXPECT_EQ(Take(), "EAGAIN");
+  EXPECT_EQ(Receive(), "EAGAIN") << "armed";
+  const uint64_t max = ~uint64_t{1};
+  ASSERT_EQ(write(wake_user, &max, sizeof max), 8);
+  ASSERT_EQ(Post("x"), 0) << "with a signal";
+  EXPECT_EQ(Receive(nullptr, -1), "x");
+  ASSERT_EQ(write(wake_device, &max, sizeof max), 8);
+  ASSERT_EQ(Send("y"), 0);
+  EXPECT_EQ(Take(-1), "y");
 }
 
 /* ---- protection, geometry, observers --------------------------------------------------------- */

@@ -24,6 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "kup_bridge/eventfd.h"
 #include "kup_bridge/fake_device.h"
 #include "kup_bridge/kupdev_port.h"
 #include "kup_bridge/ring_map.h"
@@ -129,7 +130,7 @@ class Port {
         base::MutexLock lock(&mu_);
         stop_ = true;
       }
-      SignalEventFd(poke_.get());
+      SignalOwn(poke_.get());
       thread_.Join();
     }
     for (Conn& conn : conns_) Drop(&conn);
@@ -152,10 +153,10 @@ class Port {
       base::MutexLock lock(&mu_);
       adopted_.push_back(std::move(socket));
     }
-    SignalEventFd(poke_.get());
+    SignalOwn(poke_.get());
   }
 
-  void Poke() { SignalEventFd(poke_.get()); }
+  void Poke() { SignalOwn(poke_.get()); }
 
  private:
   struct Conn {
@@ -369,7 +370,7 @@ void kup_mem_free(struct kup_mem* mem) {
 }
 
 void kup_mem_signal(struct kup_mem* mem) {
-  uwq::kup::SignalEventFd(MemoryOf(mem)->wake_user.get());
+  uwq::kup::SignalShared(MemoryOf(mem)->wake_user.get());
 }
 
 // Here the user keeps its pages, which belong to nobody else any more.

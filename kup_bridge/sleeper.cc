@@ -4,24 +4,13 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <utility>
 
+#include "kup_bridge/eventfd.h"
 #include "workqueue/base/check.h"
 
 namespace uwq::kup {
-
-void SignalEventFd(int fd) {
-  const uint64_t one = 1;
-  // EAGAIN: the counter is at its maximum, so the sleeper is awake anyway.
-  (void)!write(fd, &one, sizeof one);
-}
-
-bool DrainEventFd(int fd) {
-  uint64_t count;
-  return read(fd, &count, sizeof count) == static_cast<ssize_t>(sizeof count);
-}
 
 Sleeper::Sleeper() : kick_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { UWQ_CHECK(kick_.valid()); }
 
@@ -97,7 +86,7 @@ bool Sleeper::Sleep(uint64_t epoch, base::Nanos deadline_ns) {
 void Sleeper::Kick() {
   base::MutexLock lock(&mu_);
   epoch_.fetch_add(1, std::memory_order_release);
-  if (leader_) SignalEventFd(kick_.get());
+  if (leader_) SignalOwn(kick_.get());
   cv_.NotifyAll();
 }
 
@@ -108,7 +97,7 @@ void Sleeper::Drain() {
 }
 
 void Sleeper::Renotify() {
-  if (wake_fd_ >= 0) SignalEventFd(wake_fd_);
+  if (wake_fd_ >= 0) SignalShared(wake_fd_);
 }
 
 }  // namespace uwq::kup

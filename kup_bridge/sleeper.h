@@ -80,11 +80,6 @@ class Sleeper {
   std::function<bool()> drain_bell_;
 };
 
-// Writes an eventfd.  A counter that is full is signalled already.
-void SignalEventFd(int fd);
-// Reads an eventfd that is non-blocking; true if it was signalled.
-bool DrainEventFd(int fd);
-
 }  // namespace uwq::kup
 
 #endif  // UWQ_KUP_BRIDGE_SLEEPER_H_

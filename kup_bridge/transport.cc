@@ -154,7 +154,7 @@ class SocketTransport : public Transport {
       if (answer->frames_u2d_len != 0) {
         link->frames_u2d = {fds[next++].get(), 0, answer->frames_u2d_len};
       }
-      // Somebody's pipe or terminal in place of an eventfd would block us.
+      // For other programs that use them; ours do not rely on it (eventfd.h).
       for (int fd : {link->wake_fd, link->signal_fd}) {
         if (fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) != 0) {
           return ErrnoStatus(EPROTO, absl::StrCat("kup: ", name_, " sent an odd descriptor"));
