@@ -135,6 +135,11 @@ struct kup_end {
   struct kup_msg turn_msg;
 };
 
+/* The generation in which a message was taken. */
+static inline uint32_t kup_msg_generation(const struct kup_msg *msg) {
+  return (uint32_t)(msg->token >> 32);
+}
+
 /* Sets up locks and nothing else; `end` is zeroed by the caller. */
 int kup_end_init(struct kup_end *end, const struct kup_end_ops *ops);
 void kup_end_fini(struct kup_end *end);
@@ -145,8 +150,14 @@ int64_t kup_deadline(int timeout_ms);
 int kup_end_post(struct kup_end *end, const struct kup_vec *msgs, int n);
 /* Posts all of one message or counts it as dropped. */
 int kup_end_post_or_drop(struct kup_end *end, const struct kup_vec *msg);
-/* Posts all `n`, waiting for room. Returns how many went before an error, or -errno if none. */
-int kup_end_post_wait(struct kup_end *end, const struct kup_vec *msgs, int n, int64_t deadline);
+/*
+ * Posts all `n`, waiting for room.  Returns how many went before an error, or -errno if
+ * none.  `generation`: the user for whom alone they are, else -ESTALE; or for whoever
+ * there is.
+ */
+#define KUP_ANY_GENERATION 0u
+int kup_end_post_wait(struct kup_end *end, uint32_t generation, const struct kup_vec *msgs, int n,
+                      int64_t deadline);
 /*
  * Reserves `len` bytes in place: returns with tx_lock held and the flags in
  * `*flags`, unless it fails.  End with commit (`len` < 0 gives up).

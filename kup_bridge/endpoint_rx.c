@@ -270,7 +270,7 @@ int kup_end_release(struct kup_end *end, const struct kup_msg *msgs, int n) {
   int i, rc = 0;
 
   for (i = 0; i < n; i++) {
-    uint32_t generation = (uint32_t)(msgs[i].token >> 32), token = (uint32_t)msgs[i].token;
+    uint32_t generation = kup_msg_generation(&msgs[i]), token = (uint32_t)msgs[i].token;
     int one;
 
     if (kup_unlikely(generation != end->generation))
@@ -291,6 +291,7 @@ int kup_end_call(struct kup_end *end, const struct kup_vec *request, void *reply
   struct kup_vec msg = *request;
   struct kup_end_call call, **link;
   unsigned long flags;
+  uint32_t generation;
   int rc, renotify;
 
   memset(&call, 0, sizeof(call));
@@ -300,11 +301,12 @@ int kup_end_call(struct kup_end *end, const struct kup_vec *request, void *reply
   call.id = KUP_ID_CALL | end->next_id++;
   call.next = end->calls;
   end->calls = &call;
+  generation = end->generation;
   kup_lock_drop(&end->rx_lock, flags);
 
   msg.flags |= KUP_REC_REQUEST;
   msg.id = call.id;
-  rc = kup_end_post_wait(end, &msg, 1, deadline);
+  rc = kup_end_post_wait(end, generation, &msg, 1, deadline);
   while (rc >= 0 || rc == -EAGAIN) {
     uint64_t epoch = kup_wait_epoch(&end->wait);
     int done;
@@ -378,7 +380,7 @@ int kup_end_turn_send(struct kup_end *end, const void *data, uint32_t len, int64
   end->my_turn = 0;
   kup_lock_drop(&end->rx_lock, flags);
   if (rc) return rc;
-  rc = deadline == 0 ? kup_end_post(end, &vec, 1) : kup_end_post_wait(end, &vec, 1, deadline);
+  rc = deadline == 0 ? kup_end_post(end, &vec, 1) : kup_end_post_wait(end, KUP_ANY_GENERATION, &vec, 1, deadline);
   if (rc < 0) {
     flags = kup_lock_take(&end->rx_lock);
     end->my_turn = 1;
@@ -399,7 +401,7 @@ int kup_end_frame_open(struct kup_end *end, const struct kup_msg *msg, struct ku
 
   if (!(msg->flags & KUP_REC_FRAME)) return -EINVAL;
   flags = kup_lock_take(&end->rx_lock);
-  if ((uint32_t)(msg->token >> 32) != end->generation) {
+  if (kup_msg_generation(msg) != end->generation) {
     rc = -ESTALE;
   } else if (msg->len != sizeof(desc)) {
     kup_end_poison(end, KUP_BAD_FRAME, msg->seq);

@@ -169,14 +169,17 @@ int kup_end_post_or_drop(struct kup_end *end, const struct kup_vec *msg) {
   return rc;
 }
 
-int kup_end_post_wait(struct kup_end *end, const struct kup_vec *msgs, int n, int64_t deadline) {
+int kup_end_post_wait(struct kup_end *end, uint32_t generation, const struct kup_vec *msgs, int n,
+                      int64_t deadline) {
   int done = 0;
 
   for (;;) {
     uint64_t epoch = kup_wait_epoch(&end->wait);
     unsigned long flags = kup_lock_take(&end->tx_lock);
-    int rc = post_locked(end, msgs + done, n - done);
+    int rc = -ESTALE;
 
+    if (generation == KUP_ANY_GENERATION || generation == end->generation)
+      rc = post_locked(end, msgs + done, n - done);
     if (rc > 0) done += rc;
     if (done < n && (rc > 0 || rc == -EAGAIN)) {
       uint32_t len = end->lost.records ? sizeof(end->lost) : msgs[done].len;
@@ -225,15 +228,20 @@ void kup_end_commit(struct kup_end *end, int64_t len, uint16_t type, uint16_t re
 
 int kup_end_reply(struct kup_end *end, const struct kup_msg *request, int error, const void *data,
                   uint32_t len) {
+  uint32_t generation = kup_msg_generation(request);
   struct kup_vec reply;
+  int rc;
 
   if (!(request->flags & KUP_REC_REQUEST)) return -EINVAL;
+  if (generation == KUP_ANY_GENERATION) return -ESTALE; /* nobody asked */
   reply.data = data;
   reply.len = len;
   reply.type = request->type;
   reply.flags = KUP_REC_REPLY | (error ? KUP_REC_ERROR : 0);
   reply.id = request->id;
-  return kup_end_post(end, &reply, 1) == 1 ? 0 : -EAGAIN;
+  /* Who asked may be gone, and its successor did not ask. */
+  rc = kup_end_post_wait(end, generation, &reply, 1, 0);
+  return rc == -ESTALE ? rc : rc == 1 ? 0 : -EAGAIN;
 }
 
 /* ---- frames ------------------------------------------------------------------ */

@@ -105,7 +105,7 @@ int kup_send(struct kup_chan* ch, uint16_t type, const void* data, uint32_t len,
   const kup_vec msg = {data, len, type, 0, 0};
   int rc = kup_end_post(&ch->end, &msg, 1);
   if (rc == -EAGAIN && timeout_ms != 0) {
-    rc = kup_end_post_wait(&ch->end, &msg, 1, DeadlineOf(timeout_ms));
+    rc = kup_end_post_wait(&ch->end, KUP_ANY_GENERATION, &msg, 1, DeadlineOf(timeout_ms));
   }
   return rc == 1 ? 0 : Explain(ch, rc);
 }
@@ -113,7 +113,8 @@ int kup_send(struct kup_chan* ch, uint16_t type, const void* data, uint32_t len,
 int kup_send_batch(struct kup_chan* ch, const struct kup_vec* msgs, int n, int timeout_ms) {
   if (n <= 0) return -EINVAL;
   const int rc = timeout_ms == 0 ? kup_end_post(&ch->end, msgs, n)
-                                 : kup_end_post_wait(&ch->end, msgs, n, DeadlineOf(timeout_ms));
+                                 : kup_end_post_wait(&ch->end, KUP_ANY_GENERATION, msgs, n,
+                                                     DeadlineOf(timeout_ms));
   return rc > 0 ? rc : Explain(ch, rc);
 }
 

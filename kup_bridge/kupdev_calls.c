@@ -37,7 +37,8 @@ int kupdev_post_wait(struct kupdev_softc *sc, int chan_id, const struct kup_vec 
 
   if (!ch) return -ECHRNG;
   kup_enter(sc);
-  rc = kup_end_post_wait(&ch->end, msg, 1, timeout_ms ? kup_deadline(timeout_ms) : 0);
+  rc = kup_end_post_wait(&ch->end, KUP_ANY_GENERATION, msg, 1,
+                         timeout_ms ? kup_deadline(timeout_ms) : 0);
   kup_leave(sc);
   return rc < 0 ? rc : 0;
 }
@@ -91,10 +92,7 @@ int kupdev_reply(struct kupdev_softc *sc, int chan_id, const struct kup_msg *req
                  const void *data, uint32_t len) {
   struct kup_channel *ch = kup_channel_of(sc, chan_id);
 
-  if (!ch) return -ECHRNG;
-  /* The one who asked is gone, and its successor did not ask. */
-  if ((uint32_t)(request->token >> 32) != kup_load(&ch->end.generation)) return -ESTALE;
-  return kup_end_reply(&ch->end, request, error, data, len);
+  return ch ? kup_end_reply(&ch->end, request, error, data, len) : -ECHRNG;
 }
 
 /* ---- KUP's own calls --------------------------------------------------------------- */
