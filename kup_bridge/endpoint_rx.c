@@ -346,44 +346,63 @@ void kup_end_turn_release(struct kup_end *end) {
   if (held) (void)kup_end_release(end, &msg, 1); /* a stale one is none of ours to report */
 }
 
-int kup_end_turn_receive(struct kup_end *end, struct kup_msg *msg, int64_t deadline) {
-  struct kup_msg got;
-  unsigned long flags = kup_lock_take(&end->rx_lock);
-  int mine = end->my_turn, held = end->turn_held, rc;
+/* A message is held that an earlier user sent: it is answered to nobody.  rx_lock. */
+static int turn_is_stale(const struct kup_end *end) {
+  return end->turn_held && kup_msg_generation(&end->turn_msg) != end->generation;
+}
 
-  *msg = end->turn_msg;
-  kup_lock_drop(&end->rx_lock, flags);
-  if (mine && !kup_load(&end->fatal)) return held ? 0 : -ENOMSG;
-  rc = deadline == 0 ? kup_end_try(end, &got, 1, KUP_KIND_TURN)
-                     : kup_end_take(end, &got, 1, KUP_KIND_TURN, deadline);
-  if (rc < 0) return rc;
-  kup_end_turn_release(end);
-  flags = kup_lock_take(&end->rx_lock);
-  end->my_turn = 1;
-  end->turn_held = 1;
-  end->turn_msg = got;
-  kup_lock_drop(&end->rx_lock, flags);
-  *msg = got;
-  return 0;
+int kup_end_turn_receive(struct kup_end *end, struct kup_msg *msg, int64_t deadline) {
+  for (;;) {
+    unsigned long flags = kup_lock_take(&end->rx_lock);
+    int mine = end->my_turn, current = end->turn_held && !turn_is_stale(end), rc;
+    struct kup_msg got;
+
+    *msg = end->turn_msg;
+    kup_lock_drop(&end->rx_lock, flags);
+    if (mine && !kup_load(&end->fatal)) {
+      if (current) return 0;
+      kup_end_turn_release(end);
+      return -ENOMSG;
+    }
+    rc = deadline == 0 ? kup_end_try(end, &got, 1, KUP_KIND_TURN)
+                       : kup_end_take(end, &got, 1, KUP_KIND_TURN, deadline);
+    if (rc < 0) return rc;
+    kup_end_turn_release(end);
+    flags = kup_lock_take(&end->rx_lock);
+    current = kup_msg_generation(&got) == end->generation;
+    if (current) {
+      end->my_turn = 1;
+      end->turn_held = 1;
+      end->turn_msg = got;
+    }
+    kup_lock_drop(&end->rx_lock, flags);
+    *msg = got;
+    if (current) return 0;
+    (void)kup_end_release(end, &got, 1); /* set aside, and its user left: the turn with it */
+  }
 }
 
 int kup_end_turn_send(struct kup_end *end, const void *data, uint32_t len, int64_t deadline) {
   struct kup_vec vec = {data, len, KUP_TYPE_TURN, 0, 0};
   struct kup_msg msg;
-  unsigned long flags;
-  int rc = kup_end_turn_receive(end, &msg, deadline);
+  uint32_t generation;
+  unsigned long flags = kup_lock_take(&end->rx_lock);
+  int rc = turn_is_stale(end) ? -ESTALE : 0;
 
+  kup_lock_drop(&end->rx_lock, flags);
+  if (!rc) rc = kup_end_turn_receive(end, &msg, deadline);
   if (rc < 0 && rc != -ENOMSG) return rc;
   /* The turn passes before the peer can answer. */
   flags = kup_lock_take(&end->rx_lock);
-  rc = end->my_turn ? 0 : -EAGAIN;
-  end->my_turn = 0;
+  generation = end->generation;
+  rc = turn_is_stale(end) ? -ESTALE : end->my_turn ? 0 : -EAGAIN;
+  if (!rc) end->my_turn = 0;
   kup_lock_drop(&end->rx_lock, flags);
   if (rc) return rc;
-  rc = deadline == 0 ? kup_end_post(end, &vec, 1) : kup_end_post_wait(end, KUP_ANY_GENERATION, &vec, 1, deadline);
+  rc = kup_end_post_wait(end, generation, &vec, 1, deadline);
   if (rc < 0) {
     flags = kup_lock_take(&end->rx_lock);
-    end->my_turn = 1;
+    end->my_turn = 1; /* as it was; of a new user it is ours anyway */
     kup_lock_drop(&end->rx_lock, flags);
     return rc == -EAGAIN ? -ENOBUFS : rc; /* full is another answer than not our turn */
   }

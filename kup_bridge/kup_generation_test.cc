@@ -41,5 +41,55 @@ TEST_F(KupLife, ReplyThatRacesWithTheNextUserIsStale) {
   EXPECT_EQ(kupdev_give_back(sc_, 0, &request, 1), 0);
 }
 
+// KUP's turns: what one user asked is not answered to the next.
+TEST_F(KupLife, TurnOfAnEarlierUserIsStale) {
+  Start();
+  const auto ask = [&](const char* text) {
+    kupdev_pass(sc_, 0);
+    ASSERT_NE(kernproxy_receive(ch_, 0), nullptr);
+    ASSERT_EQ(kernproxy_send(ch_, const_cast<char*>(text), 4, 0), 0);
+  };
+  ask("one");
+  void* held = kupdev_receive(sc_, 0);
+  ASSERT_STREQ(static_cast<char*>(held), "one");
+  Reattach();
+  char answer[] = "to one";
+  EXPECT_EQ(kupdev_send(sc_, answer, sizeof answer, 0), -ESTALE);
+  EXPECT_STREQ(static_cast<char*>(held), "one") << "until it is unlocked";
+  kupdev_unlock_channel(sc_, 0);
+  EXPECT_EQ(kernproxy_receive(ch_, KP_NB), nullptr) << "nothing reached the new user";
+  EXPECT_EQ(kupdev_receive(sc_, 0), nullptr);
+  EXPECT_EQ(kupdev_error(sc_, 0), -ENOMSG) << "its turn has just begun";
+  ask("two");
+  ASSERT_STREQ(static_cast<char*>(kupdev_receive(sc_, 0)), "two");
+  Reattach();
+  EXPECT_EQ(kupdev_receive(sc_, 0), nullptr) << "receive lets go of it, too";
+  EXPECT_EQ(kupdev_error(sc_, 0), -ENOMSG);
+  EXPECT_EQ(sc_->channels[0].retired, nullptr);
+  char greeting[] = "hello";
+  EXPECT_EQ(kupdev_send(sc_, greeting, sizeof greeting, 0), 0);
+  EXPECT_STREQ(static_cast<char*>(kernproxy_receive(ch_, 0)), "hello");
+}
+
+// A turn that was set aside while the device waited for a reply goes with its user.
+TEST_F(KupLife, TurnSetAsideGoesWithItsUser) {
+  Start();
+  kupdev_pass(sc_, 0);
+  ASSERT_NE(kernproxy_receive(ch_, 0), nullptr);
+  char text[] = "one";
+  ASSERT_EQ(kernproxy_send(ch_, text, sizeof text, 0), 0);
+  EXPECT_EQ(kupdev_call(sc_, 0, 1, "q", 1, nullptr, 0, 0), -ETIMEDOUT);
+  EXPECT_EQ(Take(), "EAGAIN") << "it is set aside";
+  Reattach();
+  kupdev_pass(sc_, 0);
+  std::thread user([&] {
+    ASSERT_NE(kernproxy_receive(ch_, 0), nullptr);
+    char two[] = "two";
+    ASSERT_EQ(kernproxy_send(ch_, two, sizeof two, 0), 0);
+  });
+  EXPECT_STREQ(static_cast<char*>(kupdev_receive(sc_, 0)), "two");
+  user.join();
+}
+
 }  // namespace
 }  // namespace uwq::kup

@@ -71,7 +71,11 @@ struct kupdev_softc *kupdev_create(const char *name, size_t size, size_t chan_cn
 int kupdev_wait_channel(struct kupdev_softc *sc);
 /* Offers free channels to users that wait.  They are offered anyway. */
 void kupdev_notify(struct kupdev_softc *sc);
-/* Waits for the turn, sends, passes the turn.  -EPIPE: no user is attached. */
+/*
+ * Waits for the turn, sends, passes the turn.  -EPIPE: no user is attached.  -ESTALE: the
+ * message that is held came from an earlier user, and the one who is there now did not
+ * ask; unlock or receive first.
+ */
 int kupdev_send(struct kupdev_softc *sc, void *data, size_t len, int chan_id);
 /*
  * Waits for the turn and returns the message (NULL: see kupdev_error).  It stays
