@@ -91,5 +91,58 @@ TEST_F(KupLife, TurnSetAsideGoesWithItsUser) {
   user.join();
 }
 
+// News of a user carry its own generation, also when another has begun.
+TEST_F(KupLife, RevocationIsToldOfTheUserThatWasRevoked) {
+  Start();
+  ASSERT_EQ(kupdev_revoke(sc_, 0), 0);
+  ASSERT_EQ(kupdev_revoke(sc_, 0), 0) << "of nobody";
+  kupdev_event event;
+  ASSERT_EQ(kupdev_wait_event(sc_, &event, -1), 0);
+  EXPECT_EQ(event.kind, uint32_t{KUPDEV_ATTACHED});
+  const uint32_t generation = event.generation;
+  ASSERT_EQ(kupdev_wait_event(sc_, &event, -1), 0);
+  EXPECT_EQ(event.kind, uint32_t{KUPDEV_DETACHED});
+  EXPECT_EQ(event.generation, generation);
+  EXPECT_EQ(kupdev_wait_event(sc_, &event, 0), -ETIMEDOUT);
+}
+
+// Goal: a channel has one user, and its news are paired and in order, while it is
+// revoked again and again.  Method: a second user that is let in shows that the first
+// one was revoked; each coming is followed by the same one's going.
+TEST_F(KupLife, RevocationsThatRaceWithAttachLeaveOneUser) {
+  Start();
+  std::atomic<bool> stop{false};
+  std::thread revoker([&] {
+    while (!stop) ASSERT_EQ(kupdev_revoke(sc_, 0), 0);
+  });
+  uint32_t came = 0, last = 0;
+  for (int round = 0; round < 500; ++round) {
+    kup_chan* second = nullptr;
+    const int rc = kup_attach(dev_, 0, 0, &second);
+    if (rc == 0) {
+      EXPECT_NE(kup_state(ch_, nullptr), uint32_t{KUP_STATE_READY}) << "two users";
+    } else {
+      EXPECT_EQ(rc, -EBUSY) << kup_error_text();
+    }
+    kup_detach(second);
+    kup_detach(ch_);
+    ASSERT_EQ(kup_attach(dev_, 0, -1, &ch_), 0) << kup_error_text();
+    kupdev_event event;
+    while (kupdev_wait_event(sc_, &event, 0) == 0) {
+      if (event.kind == KUPDEV_ATTACHED) {
+        ASSERT_EQ(came, 0u) << "the one before has not gone";
+        ASSERT_GT(event.generation, last);
+        came = last = event.generation;
+      } else {
+        ASSERT_EQ(event.kind, uint32_t{KUPDEV_DETACHED});
+        ASSERT_EQ(event.generation, came);
+        came = 0;
+      }
+    }
+  }
+  stop = true;
+  revoker.join();
+}
+
 }  // namespace
 }  // namespace uwq::kup

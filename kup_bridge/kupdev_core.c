@@ -6,7 +6,9 @@
  * one user to the next in kupdev_generation.c.
  *
  * Invariant: a channel is claimed by at most one user (under sc->lock), and whoever
- * claims it begins a new generation.
+ * claims it begins a new generation; only that generation's end, by detach or
+ * revocation, ends the claim, and its news stand between those of the users before and
+ * after.
  */
 #include "kup_bridge/kupdev_core.h"
 
@@ -68,17 +70,39 @@ static struct kup_channel *channel_of_end(struct kup_end *end) {
   return (struct kup_channel *)(void *)end;
 }
 
-static void post_event(struct kup_channel *ch, uint32_t kind) {
-  unsigned long flags = kup_lock_take(&ch->sc->lock);
+/* sc->lock */
+static void post_event_locked(struct kup_channel *ch, uint32_t kind, uint32_t generation,
+                              uint32_t bad) {
   struct kupdev_event *event = &ch->events[ch->event_last++ & (KUP_EVENTS - 1)];
 
   if (ch->event_last - ch->event_first > KUP_EVENTS) ch->event_first++;
   event->kind = kind;
   event->channel = ch->index;
-  event->generation = ch->end.generation;
-  event->bad = kind == KUPDEV_POISONED ? kup_load(&ch->end.bad) : KUP_BAD_NONE;
+  event->generation = generation;
+  event->bad = bad;
+}
+
+void kup_user_came(struct kup_channel *ch) {
+  unsigned long flags = kup_lock_take(&ch->sc->lock);
+
+  ch->user = ch->end.generation;
+  post_event_locked(ch, KUPDEV_ATTACHED, ch->user, KUP_BAD_NONE);
   kup_lock_drop(&ch->sc->lock, flags);
   kup_wait_kick(&ch->sc->wait);
+}
+
+int kup_user_left(struct kup_channel *ch, uint32_t generation) {
+  unsigned long flags = kup_lock_take(&ch->sc->lock);
+  int mine = ch->user != 0 && ch->user == generation;
+
+  if (mine) {
+    ch->user = 0;
+    ch->claimed = 0;
+    post_event_locked(ch, KUPDEV_DETACHED, generation, KUP_BAD_NONE);
+  }
+  kup_lock_drop(&ch->sc->lock, flags);
+  if (mine) kup_wait_kick(&ch->sc->wait);
+  return mine;
 }
 
 static void dev_probe(struct kup_end *end) {
@@ -98,11 +122,15 @@ static void dev_signal(struct kup_end *end) { kup_mem_signal(channel_of_end(end)
 static void dev_poisoned(struct kup_end *end, uint32_t bad, uint64_t pos) {
   struct kup_channel *ch = channel_of_end(end);
   struct kup_dev_page *page = ch->mem->dev;
+  unsigned long flags;
 
   kup_store(&page->error, bad);
   kup_store(&page->error_pos, pos);
   kup_store_release(&page->state, (uint32_t)KUP_STATE_POISONED, KUP_SITE_STATE);
-  post_event(ch, KUPDEV_POISONED);
+  flags = kup_lock_take(&ch->sc->lock);
+  post_event_locked(ch, KUPDEV_POISONED, end->generation, bad);
+  kup_lock_drop(&ch->sc->lock, flags);
+  kup_wait_kick(&ch->sc->wait);
 }
 
 /* rx_lock */
@@ -176,7 +204,6 @@ int kup_core_attach(struct kupdev_softc *sc, uint32_t channel, struct kup_mem **
     kup_lock_drop(&sc->lock, flags);
     return rc;
   }
-  post_event(ch, KUPDEV_ATTACHED);
   return (int)ch->index;
 }
 
@@ -202,12 +229,12 @@ void kup_core_put_mem(struct kupdev_softc *sc, uint32_t channel, struct kup_mem 
 
 void kup_core_detach(struct kupdev_softc *sc, uint32_t channel, uint32_t generation) {
   struct kup_channel *ch = &sc->channels[channel];
-  unsigned long rx_flags, tx_flags, flags;
+  unsigned long rx_flags, tx_flags;
   int mine;
 
   rx_flags = kup_lock_take(&ch->end.rx_lock);
   tx_flags = kup_lock_take(&ch->end.tx_lock);
-  mine = ch->end.generation == generation;
+  mine = kup_user_left(ch, generation);
   if (mine) {
     if (!kup_load(&ch->end.fatal))
       kup_store(&ch->end.rx_error, -EPIPE); /* after what is left in the ring */
@@ -215,27 +242,16 @@ void kup_core_detach(struct kupdev_softc *sc, uint32_t channel, uint32_t generat
   }
   kup_lock_drop(&ch->end.tx_lock, tx_flags);
   kup_lock_drop(&ch->end.rx_lock, rx_flags);
-  if (!mine) return;
-  flags = kup_lock_take(&sc->lock);
-  ch->claimed = 0;
-  kup_lock_drop(&sc->lock, flags);
-  kup_wait_kick(&ch->end.wait);
-  post_event(ch, KUPDEV_DETACHED);
+  if (mine) kup_wait_kick(&ch->end.wait);
 }
 
 int kupdev_revoke(struct kupdev_softc *sc, int chan_id) {
   struct kup_channel *ch = kup_channel_of(sc, chan_id);
-  unsigned long flags;
-  int rc, claimed;
+  int rc;
 
   if (!ch) return -ECHRNG;
   rc = kup_begin_generation(ch, NULL, 1);
   if (rc) return rc;
-  flags = kup_lock_take(&sc->lock);
-  claimed = ch->claimed;
-  ch->claimed = 0;
-  kup_lock_drop(&sc->lock, flags);
-  if (claimed) post_event(ch, KUPDEV_DETACHED);
   kup_port_offer(sc->port);
   return 0;
 }

@@ -34,6 +34,7 @@ struct kup_channel {
   int kup_error; /* of KUP's own calls */
   /* under sc->lock */
   int claimed;                            /* a user has it, or is getting it */
+  uint32_t user;                          /* the generation of who has it; 0: nobody yet */
   struct kupdev_event events[KUP_EVENTS]; /* [event_first, event_last); full: the oldest goes */
   uint32_t event_first, event_last;
 };
@@ -52,11 +53,14 @@ struct kupdev_softc {
 /* NULL if there is no such channel. */
 struct kup_channel *kup_channel_of(struct kupdev_softc *sc, int chan_id);
 /*
- * Gives the channel fresh memory: for a new user, with a reference in `*mem`; or
- * for nobody (NULL).  `revoke`: what the old user sent and we did not take is
- * dropped, and it is told.  0 or -ENOMEM.
+ * Gives the channel fresh memory: for the user who claimed it, with a reference in
+ * `*mem`; or for nobody (NULL).  `revoke`: what the old user sent and we did not take is
+ * dropped, and it is told, and has the channel no more.  0 or -ENOMEM.
  */
 int kup_begin_generation(struct kup_channel *ch, struct kup_mem **mem, int revoke);
+/* Under both locks of the channel, so that news of it comes in the order in which it happens. */
+void kup_user_came(struct kup_channel *ch);
+int kup_user_left(struct kup_channel *ch, uint32_t generation); /* 0: it had gone before */
 /* Ends the calls whose reply can no longer come.  rx_lock. */
 void kup_fail_calls(struct kup_end *end, int error);
 /* rx_lock. */

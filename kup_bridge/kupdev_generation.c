@@ -239,6 +239,7 @@ int kup_begin_generation(struct kup_channel *ch, struct kup_mem **mem, int revok
     revoked->refs++;
     kup_store_release(&revoked->dev->state, (uint32_t)KUP_STATE_REVOKED, KUP_SITE_STATE);
     kup_mem_signal(revoked);
+    (void)kup_user_left(ch, ch->end.generation); /* who is getting it keeps its claim */
   }
   spare = switch_memory(ch, fresh, spare, !revoke);
   if (kup_load(&ch->sc->shutdown)) {
@@ -252,6 +253,7 @@ int kup_begin_generation(struct kup_channel *ch, struct kup_mem **mem, int revok
   if (mem) {
     fresh->refs++;
     *mem = fresh;
+    kup_user_came(ch);
   }
   kup_lock_drop(&ch->end.tx_lock, tx_flags);
   kup_lock_drop(&ch->end.rx_lock, rx_flags);
