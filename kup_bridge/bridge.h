@@ -53,7 +53,8 @@ class Message {
   }
   // The device waits for a Reply.
   bool is_request() const;
-  // Errors: FAILED_PRECONDITION if it is no request; UNAVAILABLE if the device is gone.
+  // Errors: FAILED_PRECONDITION if it is no request; UNAVAILABLE if the device is gone;
+  // INVALID_ARGUMENT if it is too long; RESOURCE_EXHAUSTED if the ring is full.
   absl::Status Reply(absl::Span<const uint8_t> data, int error = 0);
   const kup_msg& raw() const { return msg_; }
   kup_chan* channel() const { return chan_; }

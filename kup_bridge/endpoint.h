@@ -152,8 +152,8 @@ int kup_end_post(struct kup_end *end, const struct kup_vec *msgs, int n);
 int kup_end_post_or_drop(struct kup_end *end, const struct kup_vec *msg);
 /*
  * Posts all `n`, waiting for room.  Returns how many went before an error, or -errno if
- * none.  `generation`: the user for whom alone they are, else -ESTALE; or for whoever
- * there is.
+ * none.  `generation`: the user for whom alone they are (-ESTALE: there is another one;
+ * -EPIPE: it is gone); or for whoever there is, or comes.
  */
 #define KUP_ANY_GENERATION 0u
 int kup_end_post_wait(struct kup_end *end, uint32_t generation, const struct kup_vec *msgs, int n,

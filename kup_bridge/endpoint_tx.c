@@ -169,6 +169,14 @@ int kup_end_post_or_drop(struct kup_end *end, const struct kup_vec *msg) {
   return rc;
 }
 
+/* Why the one whom alone a post is for cannot get it; 0: it can.  tx_lock. */
+static int addressee_gone(struct kup_end *end, uint32_t generation) {
+  if (generation == KUP_ANY_GENERATION) return 0;
+  if (generation != end->generation) return -ESTALE;
+  end->ops->probe(end);
+  return kup_load(&end->rx_error);
+}
+
 int kup_end_post_wait(struct kup_end *end, uint32_t generation, const struct kup_vec *msgs, int n,
                       int64_t deadline) {
   int done = 0;
@@ -176,10 +184,9 @@ int kup_end_post_wait(struct kup_end *end, uint32_t generation, const struct kup
   for (;;) {
     uint64_t epoch = kup_wait_epoch(&end->wait);
     unsigned long flags = kup_lock_take(&end->tx_lock);
-    int rc = -ESTALE;
+    int rc = addressee_gone(end, generation);
 
-    if (generation == KUP_ANY_GENERATION || generation == end->generation)
-      rc = post_locked(end, msgs + done, n - done);
+    if (!rc) rc = post_locked(end, msgs + done, n - done);
     if (rc > 0) done += rc;
     if (done < n && (rc > 0 || rc == -EAGAIN)) {
       uint32_t len = end->lost.records ? sizeof(end->lost) : msgs[done].len;
@@ -241,7 +248,7 @@ int kup_end_reply(struct kup_end *end, const struct kup_msg *request, int error,
   reply.id = request->id;
   /* Who asked may be gone, and its successor did not ask. */
   rc = kup_end_post_wait(end, generation, &reply, 1, 0);
-  return rc == -ESTALE ? rc : rc == 1 ? 0 : -EAGAIN;
+  return rc < 0 ? rc : 0;
 }
 
 /* ---- frames ------------------------------------------------------------------ */

@@ -182,7 +182,10 @@ int kup_call(struct kup_chan *ch, uint16_t type, const void *data, uint32_t len,
  * this `id` (< 2^31, the caller's choice).
  */
 int kup_request(struct kup_chan *ch, uint16_t type, uint32_t id, const void *data, uint32_t len);
-/* Answers a message that carries KUP_REC_REQUEST, before it is released.  `error`: refuse. */
+/*
+ * Answers a message that carries KUP_REC_REQUEST, before it is released.  `error`: refuse.
+ * -EAGAIN: the ring is full; -EMSGSIZE; -EPIPE, -ESHUTDOWN, ...: who asked is gone.
+ */
 int kup_reply(struct kup_chan *ch, const struct kup_msg *request, int error, const void *data,
               uint32_t len);
 

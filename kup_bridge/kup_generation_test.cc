@@ -3,6 +3,8 @@
 // kup_generation_test.cc -- Goal: what belongs to one user never reaches the next, and
 // who comes and goes is told in the order in which it happened, however attach, detach
 // and revoke race.  Both ends in this process, as in kup_test.cc.
+#include <sys/socket.h>
+
 #include <atomic>
 #include <cerrno>
 #include <thread>
@@ -39,6 +41,47 @@ TEST_F(KupLife, ReplyThatRacesWithTheNextUserIsStale) {
   end->generation = before;
   EXPECT_EQ(kupdev_reply(sc_, 0, &request, 0, "r", 1), 0);
   EXPECT_EQ(kupdev_give_back(sc_, 0, &request, 1), 0);
+}
+
+// Each failure of a reply has its own number, at either end.
+TEST_F(KupLife, ReplyTellsWhyItFailed) {
+  kupdev_opts opts = {};
+  opts.d2u_size = opts.u2d_size = KUP_RING_MIN;
+  opts.max_record = 64;
+  Start(opts);
+  const char data[65] = {};
+  kup_msg msg;
+  // The device answers the user.
+  ASSERT_EQ(kup_request(ch_, 1, 5, "q", 1), 0);
+  ASSERT_EQ(kupdev_take(sc_, 0, &msg, -1), 0);
+  EXPECT_EQ(kupdev_reply(sc_, 0, &msg, 0, data, 65), -EMSGSIZE);
+  while (kupdev_reply(sc_, 0, &msg, 0, data, 64) == 0) continue;
+  EXPECT_EQ(kupdev_reply(sc_, 0, &msg, 0, data, 64), -EAGAIN);
+  kup_detach(ch_);
+  AwaitEvent(KUPDEV_DETACHED);
+  EXPECT_EQ(kupdev_reply(sc_, 0, &msg, 0, data, 1), -EPIPE);
+  EXPECT_EQ(kupdev_give_back(sc_, 0, &msg, 1), 0);
+  // The user answers the device.
+  ASSERT_EQ(kup_attach(dev_, 0, 0, &ch_), 0);
+  EXPECT_EQ(Receive(), "EAGAIN") << "replies to the user before";
+  const kup_vec question = {"q", 1, 1, KUP_REC_REQUEST, 7};
+  ASSERT_EQ(kupdev_post_batch(sc_, 0, &question, 1), 1);
+  ASSERT_EQ(kup_receive(ch_, &msg, -1), 0);
+  EXPECT_EQ(kup_reply(ch_, &msg, 0, data, 65), -EMSGSIZE);
+  ASSERT_EQ(kupdev_unload(sc_), 0);
+  sc_ = nullptr;
+  EXPECT_EQ(kup_reply(ch_, &msg, 0, data, 1), -ESHUTDOWN);
+}
+
+TEST_F(KupLife, ReplyToADeadDevice) {
+  Start();
+  const kup_vec question = {"q", 1, 1, KUP_REC_REQUEST, 7};
+  ASSERT_EQ(kupdev_post_batch(sc_, 0, &question, 1), 1);
+  kup_msg msg;
+  ASSERT_EQ(kup_receive(ch_, &msg, -1), 0);
+  ASSERT_EQ(shutdown(ch_->link->hangup_fd, SHUT_RDWR), 0);  // as its death does
+  ch_->hangup_checked_ns = 0;                               // looked at each millisecond
+  EXPECT_EQ(kup_reply(ch_, &msg, 0, "r", 1), -EPIPE);
 }
 
 // KUP's turns: what one user asked is not answered to the next.

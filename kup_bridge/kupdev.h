@@ -143,7 +143,11 @@ int kupdev_give_back(struct kupdev_softc *sc, int chan_id, const struct kup_msg 
  */
 int kupdev_call(struct kupdev_softc *sc, int chan_id, uint16_t type, const void *data, uint32_t len,
                 void *reply, uint32_t cap, int timeout_ms);
-/* Answers a message that carries KUP_REC_REQUEST, before it is given back.  `error`: refuse. */
+/*
+ * Answers a message that carries KUP_REC_REQUEST, before it is given back.  `error`: refuse.
+ * -EAGAIN: the ring is full; -EMSGSIZE; -EPIPE: who asked is gone, -ESTALE: and another
+ * one is there.
+ */
 int kupdev_reply(struct kupdev_softc *sc, int chan_id, const struct kup_msg *request, int error,
                  const void *data, uint32_t len);
 
