@@ -47,6 +47,42 @@ DeviceState StateOf(int error) {
   }
 }
 
+const char* DeviceStateName(DeviceState state) {
+  static const char* const kNames[] = {"ready", "shut down", "died", "revoked", "poisoned"};
+  return kNames[static_cast<int>(state)];
+}
+
+bool Message::is_request() const { return (msg_.flags & KUP_REC_REQUEST) != 0; }
+
+absl::Status Message::Reply(absl::Span<const uint8_t> data, int error) {
+  if (!is_request()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("message of type ", type(), " is no request"));
+  }
+  const int result =
+      kup_reply(chan_, &msg_, error, data.data(), static_cast<uint32_t>(data.size()));
+  return result < 0 ? FromErrno(result, "reply") : absl::OkStatus();
+}
+
+int EndOf(const Attachment& at) {
+  kup_wait_drain(&at.chan->end.wait);  // before the look: what comes later signals again
+  int alive = 1;
+  switch (kup_state(at.chan, &alive)) {
+    case KUP_STATE_READY:
+      return alive != 0 ? 0 : -EPIPE;
+    case KUP_STATE_SHUTDOWN:
+      return -ESHUTDOWN;
+    case KUP_STATE_REVOKED:
+      return -ENODEV;
+    default:
+      return -EBADMSG;
+  }
+}
+
+Resent Resend(const Attachment& old, const Attachment& fresh, absl::Duration timeout) {
+  return Resend(old.chan, fresh.chan, Milliseconds(timeout));
+}
+
 int Milliseconds(absl::Duration d) {
   if (d == absl::InfiniteDuration()) return -1;
   return static_cast<int>(

@@ -13,7 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "kup_bridge/bridge.h"
-#include "kup_bridge/kup.h"
+#include "kup_bridge/channel.h"
 
 namespace uwq::kup {
 
@@ -30,6 +30,12 @@ struct Attachment {
 
 absl::StatusOr<std::shared_ptr<Attachment>> Attach(const std::string& device, uint32_t channel,
                                                    absl::Duration timeout);
+
+// How the device ended, though nobody reads from it: 0 (it did not) or kup.h's error.
+// Takes the signal off the descriptor, so that it can be watched for the end alone.
+int EndOf(const Attachment& at);
+// Gives `fresh` what the device of `old` did not acknowledge.
+Resent Resend(const Attachment& old, const Attachment& fresh, absl::Duration timeout);
 
 // For a negative result of kup.h's calls, with its text.
 absl::Status FromErrno(int error, absl::string_view what);

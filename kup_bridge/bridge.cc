@@ -29,23 +29,6 @@ constexpr int kBacklogMax = 128;
 
 }  // namespace
 
-const char* DeviceStateName(DeviceState state) {
-  static const char* const kNames[] = {"ready", "shut down", "died", "revoked", "poisoned"};
-  return kNames[static_cast<int>(state)];
-}
-
-bool Message::is_request() const { return (msg_.flags & KUP_REC_REQUEST) != 0; }
-
-absl::Status Message::Reply(absl::Span<const uint8_t> data, int error) {
-  if (!is_request()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("message of type ", type(), " is no request"));
-  }
-  const int result =
-      kup_reply(chan_, &msg_, error, data.data(), static_cast<uint32_t>(data.size()));
-  return result < 0 ? FromErrno(result, "reply") : absl::OkStatus();
-}
-
 struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
   struct Waiting {
     std::shared_ptr<Attachment> at;
@@ -84,11 +67,18 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
     }
     serving = false;
     served.NotifyAll();
-    // Neither: masked by Quiesce or a full backlog; who lifts that asks for another Serve.
-    if (armed) {
-      (void)watch.Rearm();
-    } else if (batches == kTurnBatches && current != nullptr && quiesced == 0 && !blocked) {
+    if (current == nullptr) return;
+    if (!armed && quiesced == 0 && !blocked) {
       PostServeLocked();
+      return;
+    }
+    // Masked by Quiesce or a full backlog: who lifts that asks for another Serve, which
+    // takes what is there before it finds the end; but the end is told at once.
+    const int end = armed ? 0 : EndOf(*current);
+    if (end == 0) {
+      (void)watch.Rearm();
+    } else {
+      TellLocked(StateOf(end));
     }
   }
 
@@ -277,12 +267,16 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
 
   // --- Coming and going -------------------------------------------------------------------
 
+  void TellLocked(DeviceState state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    if (std::exchange(device_state, state) == state) return;
+    if (state_work != nullptr) (void)state_wq->Queue(*state_work);
+  }
+
   void LostLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-    device_state = StateOf(error);
+    TellLocked(StateOf(error));
     served.NotifyAll();
     previous = std::exchange(current, nullptr);
     watch.Unwatch();  // on the loop's thread: returns at once
-    if (state_work != nullptr) (void)state_wq->Queue(*state_work);
     if (options.reconnect < absl::InfiniteDuration() && device_state != DeviceState::kPoisoned) {
       RetryLocked();
     }
@@ -296,17 +290,23 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
   void Reconnect() {
     absl::StatusOr<std::shared_ptr<Attachment>> at =
         Attach(device, channel, options.attach_timeout);
+    std::shared_ptr<Attachment> old;
+    if (at.ok()) {
+      MutexLock lock(&mutex);
+      old = std::move(previous);
+    }
+    // Before anybody can send anything new.
+    const Resent again = old != nullptr ? Resend(*old, **at, options.attach_timeout) : Resent();
     {
       MutexLock lock(&mutex);
+      stats.resent += static_cast<uint64_t>(again.sent);
+      stats.unsent += static_cast<uint64_t>(again.left);
       if (closing) return;
       if (!at.ok() || !WatchLocked(*at).ok()) {
         RetryLocked();
         return;
       }
-      if (previous != nullptr) (void)kup_resend(previous->chan, (*at)->chan, 0);
-      previous = nullptr;
-      device_state = DeviceState::kReady;
-      if (state_work != nullptr) (void)state_wq->Queue(*state_work);
+      TellLocked(DeviceState::kReady);
     }
     AskServe();  // what the new device has sent already
   }

@@ -107,6 +107,8 @@ struct BridgeStats {
   uint64_t blocked = 0;   // times the channel stood still for a full backlog or window
   uint64_t wakeups = 0;   // times the loop came for this channel
   uint64_t connects = 0;  // attachments, the first included
+  uint64_t resent = 0;    // sent before a loss, not acknowledged, and given to the next device
+  uint64_t unsent = 0;    // likewise, but it would not take them: lost
 };
 
 // Threads: any, but for Start, On..., which come first, on one thread.

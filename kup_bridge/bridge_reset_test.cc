@@ -117,6 +117,99 @@ TEST_F(BridgeTest, ShutdownAndRestart) {
   EXPECT_EQ(bridge_->stats().connects, 2u);
 }
 
+// Goal: the end of a device is told though the channel stands still, and what it had
+// sent is handled all the same.
+class BridgeStandsStill : public BridgeTest {
+ protected:
+  // The first message is in its handler, the second waits, the third stays in the ring.
+  void Block() {
+    Open();
+    ASSERT_TRUE(
+        bridge_->OnState(*states_wq_, [&](DeviceState s) { states_.Add(DeviceStateName(s)); })
+            .ok());
+    ASSERT_TRUE(bridge_
+                    ->OnMessage(kCec, *wq_, {.backlog = 1},
+                                [&](Message& m) {
+                                  gate_.Pass();
+                                  log_.Add(Text(m));
+                                })
+                    .ok());
+    ASSERT_TRUE(bridge_->Start().ok());
+    Post(kCec, "0");
+    gate_.AwaitArrivals(1);
+    for (const char* text : {"1", "2", "3"}) Post(kCec, text);
+    while (bridge_->stats().blocked == 0) std::this_thread::yield();
+  }
+  void Unload() {
+    kupdev_unload(sc_);
+    sc_ = nullptr;
+  }
+  void TearDown() override {
+    gate_.Open();
+    BridgeTest::TearDown();
+  }
+
+  std::unique_ptr<Workqueue> states_wq_ = *Workqueue::CreateOrdered("states");
+  Gate gate_;
+  Log states_, log_;
+};
+
+TEST_F(BridgeStandsStill, ShutdownIsToldWhileBlocked) {
+  Block();
+  Unload();
+  EXPECT_EQ(states_.Await(1), (std::vector<std::string>{"shut down"}));
+  EXPECT_EQ(log_.size(), 0u);
+  gate_.Open();
+  EXPECT_EQ(log_.Await(4), (std::vector<std::string>{"0", "1", "2", "3"}));
+  while (bridge_->Send(kHpd, {}).ok()) std::this_thread::yield();
+  EXPECT_EQ(states_.size(), 1u) << "once";
+}
+
+TEST_F(BridgeStandsStill, RevocationIsToldWhileBlocked) {
+  Block();
+  ASSERT_EQ(kupdev_revoke(sc_, 0), 0);
+  EXPECT_EQ(states_.Await(1), (std::vector<std::string>{"revoked"}));
+}
+
+TEST_F(BridgeStandsStill, ShutdownIsToldWhileQuiesced) {
+  Open();
+  ASSERT_TRUE(
+      bridge_->OnState(*states_wq_, [&](DeviceState s) { states_.Add(DeviceStateName(s)); }).ok());
+  ASSERT_TRUE(bridge_->OnMessage(kCec, *wq_, {}, [&](Message& m) { log_.Add(Text(m)); }).ok());
+  ASSERT_TRUE(bridge_->Start().ok());
+  bridge_->Quiesce();
+  Post(kCec, "meanwhile");
+  Unload();
+  EXPECT_EQ(states_.Await(1), (std::vector<std::string>{"shut down"}));
+  bridge_->Resume();
+  EXPECT_EQ(log_.Await(1), (std::vector<std::string>{"meanwhile"}));
+}
+
+// What one device did not take goes to the next, first and in order; what that one
+// cannot take is counted.
+TEST_F(BridgeTest, WhatWasNotTakenIsSentAgainOrCounted) {
+  Open({.reconnect = absl::Milliseconds(1)});
+  const auto running = Start();
+  const uint8_t bytes[100] = {};
+  ASSERT_TRUE(bridge_->Send(1, {bytes, 4}).ok());
+  ASSERT_TRUE(bridge_->Send(2, {bytes, 100}).ok());
+  ASSERT_TRUE(bridge_->Send(3, {bytes, 4}).ok());
+  kupdev_unload(sc_);
+  kupdev_opts opts{};
+  opts.max_record = 64;
+  ASSERT_EQ(kupdev_open(name_.c_str(), &opts, &sc_), 0);
+  while (bridge_->stats().connects < 2) std::this_thread::yield();
+  for (uint16_t type : {1, 3}) {
+    kup_msg msg;
+    ASSERT_EQ(kupdev_take(sc_, 0, &msg, -1), 0);
+    EXPECT_EQ(msg.type, type);
+    EXPECT_NE(msg.flags & KUP_REC_REDELIVERED, 0);
+    EXPECT_EQ(kupdev_give_back(sc_, 0, &msg, 1), 0);
+  }
+  EXPECT_EQ(bridge_->stats().resent, 2u);
+  EXPECT_EQ(bridge_->stats().unsent, 1u);
+}
+
 // Destroying a bridge while messages pour in is safe.
 TEST_F(BridgeTest, DestroyUnderLoad) {
   for (int round = 0; round < 20; ++round) {

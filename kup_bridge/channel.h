@@ -56,6 +56,14 @@ absl::Status ReadGeometry(const kup_dev_page* page, const Link& link, kup_geomet
 // Copies a group of counters when it stands still.
 int ReadCounters(const kup_counters* group, uint64_t* values, uint32_t n);
 
+// kup_resend, and what became of the rest.
+struct Resent {
+  int sent = 0;
+  int left = 0;   // records that the new device did not get
+  int error = 0;  // why
+};
+Resent Resend(kup_chan* old, kup_chan* fresh, int timeout_ms);
+
 // Remembers the text for kup_error_text(); returns its errno.
 int Fail(const absl::Status& status);
 int Fail(int error, absl::string_view text);

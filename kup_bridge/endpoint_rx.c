@@ -354,13 +354,13 @@ static int turn_is_stale(const struct kup_end *end) {
 int kup_end_turn_receive(struct kup_end *end, struct kup_msg *msg, int64_t deadline) {
   for (;;) {
     unsigned long flags = kup_lock_take(&end->rx_lock);
-    int mine = end->my_turn, current = end->turn_held && !turn_is_stale(end), rc;
+    int mine = end->my_turn, fresh = end->turn_held && !turn_is_stale(end), rc;
     struct kup_msg got;
 
     *msg = end->turn_msg;
     kup_lock_drop(&end->rx_lock, flags);
     if (mine && !kup_load(&end->fatal)) {
-      if (current) return 0;
+      if (fresh) return 0;
       kup_end_turn_release(end);
       return -ENOMSG;
     }
@@ -369,15 +369,15 @@ int kup_end_turn_receive(struct kup_end *end, struct kup_msg *msg, int64_t deadl
     if (rc < 0) return rc;
     kup_end_turn_release(end);
     flags = kup_lock_take(&end->rx_lock);
-    current = kup_msg_generation(&got) == end->generation;
-    if (current) {
+    fresh = kup_msg_generation(&got) == end->generation;
+    if (fresh) {
       end->my_turn = 1;
       end->turn_held = 1;
       end->turn_msg = got;
     }
     kup_lock_drop(&end->rx_lock, flags);
     *msg = got;
-    if (current) return 0;
+    if (fresh) return 0;
     (void)kup_end_release(end, &got, 1); /* set aside, and its user left: the turn with it */
   }
 }

@@ -39,6 +39,50 @@ int Explain(const kup_chan* ch, int rc) {
 
 }  // namespace
 
+uwq::kup::Resent uwq::kup::Resend(kup_chan* old, kup_chan* fresh, int timeout_ms) {
+  Resent result;
+  kup_tx* tx = &old->end.tx;
+  // Who still sends on `old` comes before this or is refused; then its ring stands still.
+  const unsigned long flags = kup_lock_take(&old->end.tx_lock);
+  if (kup_load(&old->end.tx_error) == 0) kup_store(&old->end.tx_error, -EPIPE);
+  if (tx->bad == KUP_BAD_NONE) (void)kup_tx_refresh(tx);
+  kup_lock_drop(&old->end.tx_lock, flags);
+  // What was sent to a device that revoked the channel was dropped with it; and
+  // /dev/kup-NAME has put other pages in the place of our ring.
+  if (kup_load(&old->dev_page->state) == KUP_STATE_REVOKED) return result;
+  for (uint64_t pos = tx->tail_seen; pos != tx->next;) {
+    uint8_t* at = tx->data + (pos & (tx->size - 1));
+    kup_rec rec;
+    kup_header_get(at, &rec);
+    const uint64_t span = kup_rec_span(rec.len);
+    // The tail was the dead device's to choose, and its mapping of the ring may have been
+    // writable: neither is trusted to show a record.
+    if (rec.len > tx->max_record || span > tx->next - pos) {
+      ++result.left;
+      result.error =
+          Fail(-EBADMSG, absl::StrCat("kup: the dead device left no valid position: ", pos));
+      return result;
+    }
+    pos += span;
+    if (rec.type == KUP_TYPE_TURN || (rec.flags & (KUP_REC_FRAME | KUP_REC_REPLY)) != 0 ||
+        (rec.id & KUP_ID_CALL) != 0) {
+      continue;
+    }
+    if (result.error == 0 || result.error == -EMSGSIZE) {
+      const kup_vec msg = {at + sizeof rec, rec.len, rec.type,
+                           static_cast<uint16_t>(rec.flags | KUP_REC_REDELIVERED), rec.id};
+      const int rc = kup_send_batch(fresh, &msg, 1, timeout_ms);
+      if (rc > 0) {
+        ++result.sent;
+        continue;
+      }
+      result.error = rc;
+    }
+    ++result.left;
+  }
+  return result;
+}
+
 extern "C" {
 
 const char* kup_bad_name(uint32_t bad) {
@@ -254,34 +298,8 @@ void kup_get_stats(struct kup_chan* ch, struct kup_stats* stats) {
 }
 
 int kup_resend(struct kup_chan* old, struct kup_chan* fresh, int timeout_ms) {
-  // The ring's data is in memory that only we write, so its headers are ours.
-  // The tail is the device's: a dead one no longer changes it.
-  kup_tx* tx = &old->end.tx;
-  // What was sent to a device that revoked the channel was dropped with it; and
-  // /dev/kup-NAME has put other pages in the place of our ring.
-  if (kup_load(&old->dev_page->state) == KUP_STATE_REVOKED) return 0;
-  if (tx->bad == KUP_BAD_NONE) (void)kup_tx_refresh(tx);
-  int count = 0;
-  for (uint64_t pos = tx->tail_seen; pos != tx->next;) {
-    uint8_t* at = tx->data + (pos & (tx->size - 1));
-    kup_rec rec;
-    kup_header_get(at, &rec);
-    const uint64_t span = kup_rec_span(rec.len);
-    // A tail that is no boundary of ours shows as a record that cannot be.
-    if (rec.len > tx->max_record || span > tx->next - pos) {
-      return Fail(-EBADMSG, absl::StrCat("kup: the dead device left no valid position: ", pos));
-    }
-    pos += span;
-    if (rec.type == KUP_TYPE_TURN || (rec.flags & (KUP_REC_FRAME | KUP_REC_REPLY)) != 0 ||
-        (rec.id & KUP_ID_CALL) != 0) {
-      continue;
-    }
-    const kup_vec msg = {at + sizeof rec, rec.len, rec.type,
-                         static_cast<uint16_t>(rec.flags | KUP_REC_REDELIVERED), rec.id};
-    if (const int rc = kup_send_batch(fresh, &msg, 1, timeout_ms); rc < 0) return rc;
-    ++count;
-  }
-  return count;
+  const uwq::kup::Resent result = uwq::kup::Resend(old, fresh, timeout_ms);
+  return result.error != 0 ? result.error : result.sent;
 }
 
 }  // extern "C"

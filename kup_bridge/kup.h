@@ -212,8 +212,9 @@ int kup_frame_drop(struct kup_chan *ch, const struct kup_frame *frame);
 /* READY, SHUTDOWN, REVOKED, POISONED; READY with `*alive` 0: the device died. */
 uint32_t kup_state(struct kup_chan *ch, int *alive);
 /*
- * Sends again, on `fresh`, what the dead device of `old` had not acknowledged.
- * Returns how many records.  Requests of kup_call are not repeated.
+ * Sends again, on `fresh`, what the dead device of `old` had not acknowledged; nothing
+ * more can be sent on `old`.  Returns how many records, or why some did not go: -EMSGSIZE
+ * (those that do fit went), or what kup_send says.  Requests of kup_call are not repeated.
  */
 int kup_resend(struct kup_chan *old, struct kup_chan *fresh, int timeout_ms);
 

@@ -84,6 +84,29 @@ TEST_F(KupLife, ReplyToADeadDevice) {
   EXPECT_EQ(kup_reply(ch_, &msg, 0, "r", 1), -EPIPE);
 }
 
+// What another thread still sends on the old channel either goes along or is refused.
+TEST_F(KupLife, ResendBesideASender) {
+  kupdev_opts opts = {};
+  opts.d2u_size = opts.u2d_size = 64 * 1024;
+  Start(opts);
+  kup_chan* old = ch_;
+  kup_dev* old_dev = dev_;
+  kupdev_softc* old_sc = sc_;
+  opts.d2u_size = opts.u2d_size = 1024 * 1024;
+  Start(opts);
+  std::atomic<int> sent{0};
+  std::thread sender([&] {
+    while (kup_send(old, 1, "x", 1, 0) == 0) ++sent;
+  });
+  while (sent < 100) std::this_thread::yield();
+  const int resent = kup_resend(old, ch_, 0);
+  sender.join();
+  EXPECT_EQ(resent, sent);
+  EXPECT_NE(kup_send(old, 1, "x", 1, 0), 0);
+  kup_close(old_dev);
+  kupdev_unload(old_sc);
+}
+
 // KUP's turns: what one user asked is not answered to the next.
 TEST_F(KupLife, TurnOfAnEarlierUserIsStale) {
   Start();
