@@ -119,8 +119,8 @@ TEST_P(BothWays, Timer) {
   }
 }
 
-// Goal: from an interrupt to a thread that sleeps in less than a millisecond.  Method: the
-// quickest of many, since the machine may have other things to do; the median is told.
+// Goal: from an interrupt to a thread that sleeps in less than a millisecond.  Method: one
+// time in four at least, since the machine may have other things to do; the median is told.
 TEST_P(BothWays, InterruptToUserInLessThanAMillisecond) {
   if (!Open(std::string("bpf:timer/1000") + GetParam())) return;
   std::vector<int64_t> ns;
@@ -132,9 +132,11 @@ TEST_P(BothWays, InterruptToUserInLessThanAMillisecond) {
   }
   std::sort(ns.begin(), ns.end());
   EXPECT_GE(ns.front(), 0);
-  EXPECT_LT(ns.front(), base::kMillisecond);
-  printf("interrupt to user: fastest %.1f us, median %.1f us\n",
-         static_cast<double>(ns.front()) / 1e3, static_cast<double>(ns[ns.size() / 2]) / 1e3);
+  const int64_t quarter = ns[ns.size() / 4];
+  EXPECT_LT(quarter, base::kMillisecond);
+  printf("interrupt to user: fastest %.1f us, a quarter %.1f us, median %.1f us\n",
+         static_cast<double>(ns.front()) / 1e3, static_cast<double>(quarter) / 1e3,
+         static_cast<double>(ns[ns.size() / 2]) / 1e3);
 }
 
 // Clock interrupts of perf, on whatever CPU.

@@ -108,11 +108,18 @@ int VictimDevice(const std::string& name, Log* log) {
   }
 }
 
+// Seen within 100 ms, but for one time in a hundred: others use the CPUs, too.
 void Report(const char* who, std::vector<int64_t> ns) {
+  constexpr int64_t kLimit = 100000000;
   std::sort(ns.begin(), ns.end());
-  printf("%s: %zu kills, survivor saw it after p50 %.2f ms, max %.2f ms\n", who, ns.size(),
-         static_cast<double>(ns[ns.size() / 2]) / 1e6, static_cast<double>(ns.back()) / 1e6);
-  EXPECT_LT(ns[ns.size() / 2], 100000000) << "not seen within 100 ms";
+  const int64_t p99 = ns[ns.size() * 99 / 100];
+  const auto ms = [](int64_t t) { return static_cast<double>(t) / 1e6; };
+  printf("%s: %zu kills, survivor saw it after p50 %.2f ms, p99 %.2f ms, max %.2f ms\n", who,
+         ns.size(), ms(ns[ns.size() / 2]), ms(p99), ms(ns.back()));
+  for (auto late = std::upper_bound(ns.begin(), ns.end(), kLimit); late != ns.end(); ++late) {
+    printf("  late: %.2f ms\n", ms(*late));
+  }
+  EXPECT_LT(p99, kLimit) << "not seen within 100 ms";
 }
 
 TEST(KupKill, UserIsKilled) {
