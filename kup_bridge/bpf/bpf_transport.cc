@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/perf_event.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -38,6 +39,7 @@ namespace {
 
 constexpr uint32_t kRunBatchMax = 64;
 constexpr int kPullMax = 64;
+constexpr int kTimerAttempts = 1000;
 
 // What an address says.
 struct Spec {
@@ -172,8 +174,7 @@ class Source {
       case Spec::kRun:
         return absl::OkStatus();
       case Spec::kTimer:
-        if (const int rc = Run("start_timer"); rc != 0) return Refused("starting the timer", -rc);
-        return absl::OkStatus();
+        return StartTimer();
       case Spec::kTrace:
         return Keep(bpf_program__attach_raw_tracepoint(program("on_trace"), spec_.trace.c_str()),
                     absl::StrCat("trace point ", spec_.trace));
@@ -229,11 +230,24 @@ class Source {
     return bpf_object__find_program_by_name(object_, name);
   }
 
+  // 0, or -errno: the system's, or the program's own.
   int Run(const char* name) const {
     LIBBPF_OPTS(bpf_test_run_opts, options);
     const int rc = bpf_prog_test_run_opts(bpf_program__fd(program(name)), &options);
     if (rc != 0) return rc;
-    return options.retval == 0 ? 0 : -EIO;
+    const int result = static_cast<int>(options.retval);
+    return result > 0 ? -EIO : result;
+  }
+
+  absl::Status StartTimer() {
+    int rc = Run("start_timer");
+    // The kernel takes the timer from memory that it may not wait for, and refills that
+    // meanwhile: not the last word.
+    for (int i = 0; rc == -ENOMEM && i < kTimerAttempts; ++i) {
+      (void)sched_yield();
+      rc = Run("start_timer");
+    }
+    return rc == 0 ? absl::OkStatus() : Refused("starting the timer", -rc);
   }
 
   absl::Status Keep(bpf_link* link, absl::string_view what) {

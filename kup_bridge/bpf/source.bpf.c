@@ -225,11 +225,14 @@ SEC("syscall")
 int start_timer(void *context) {
   struct timer_value *value = only(&timers);
   struct kup_bpf_state *s = only(&state);
+  long rc;
 
   if (!value || !s) return 1;
-  bpf_timer_init(&value->timer, &timers, 1 /* CLOCK_MONOTONIC */);
-  bpf_timer_set_callback(&value->timer, on_timer);
-  return bpf_timer_start(&value->timer, s->period_ns, 0);
+  rc = bpf_timer_init(&value->timer, &timers, 1 /* CLOCK_MONOTONIC */);
+  if (rc) return (int)rc;
+  rc = bpf_timer_set_callback(&value->timer, on_timer);
+  if (rc) return (int)rc;
+  return (int)bpf_timer_start(&value->timer, s->period_ns, 0);
 }
 
 SEC("perf_event")
