@@ -21,7 +21,6 @@
 #include <memory>
 #include <string>
 
-#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -140,7 +139,8 @@ class Bridge {
   // --- Driver reset --------------------------------------------------------------------
   // When it returns no handler runs and none is queued; what waited is dropped and
   // counted, what the device sends meanwhile stays in the ring.  Calls nest.  Not from
-  // a handler of this bridge (reported, and no wait).  Sleeps.  [UWQ-BRIDGE-1]
+  // a handler of this bridge, which is not waited for (and reported, unless it is a direct
+  // one).  Sleeps.  [UWQ-BRIDGE-1]
   void Quiesce();
   void Resume();
   // When it returns OK, everything that the device had sent before the call has been

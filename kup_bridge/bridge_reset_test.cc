@@ -9,6 +9,8 @@
 namespace uwq::kup {
 namespace {
 
+// [UWQ-BRIDGE-1]: after Quiesce no handler runs and none is queued; Resume goes on
+// with what the device sent meanwhile.
 TEST_F(BridgeTest, QuiesceAndResume) {
   Open();
   Gate gate;
@@ -43,6 +45,8 @@ TEST_F(BridgeTest, QuiesceAndResume) {
   EXPECT_EQ(bridge_->stats().dropped + all.size(), 3u);
 }
 
+// [UWQ-BRIDGE-2]: after Drain all that was sent before has been handled, what comes
+// through a direct call, an event and a queue alike, and more than one batch of it.
 TEST_F(BridgeTest, DrainHandlesWhatWasSentBefore) {
   Open();
   std::atomic<int> direct{0}, events{0}, queued{0};
@@ -68,6 +72,7 @@ TEST_F(BridgeTest, DrainHandlesWhatWasSentBefore) {
   EXPECT_TRUE(bridge_->Drain().ok());
 }
 
+// A Drain that the device does not survive says so and returns.
 TEST_F(BridgeTest, DrainEndsWithTheDevice) {
   Open();
   Gate gate;

@@ -127,11 +127,6 @@ INSTANTIATE_TEST_SUITE_P(All, OverflowTest,
                          testing::Values(Overflow::kBlockRing, Overflow::kDropOldest,
                                          Overflow::kDropNewest));
 
-// [UWQ-BRIDGE-1]: after Quiesce no handler runs and none is queued; Resume goes on
-// with what the device sent meanwhile.
-// [UWQ-BRIDGE-2]: after Drain all that was sent before has been handled; what comes
-// through a direct call, an event and a queue alike, and more than one batch of it.
-// A Drain that the device does not survive says so and returns.
 // Each type goes to a queue of its own choice: the urgent one overtakes.
 TEST_F(BridgeTest, UrgentTypeOvertakes) {
   Open();

@@ -33,7 +33,8 @@
  *
  * Threads: any call from any thread, several at once, except kup_detach and
  * kup_close, which must be the last.  Time-outs are milliseconds: 0 never
- * sleeps, negative waits for ever.  fork(): the memory is not inherited.
+ * sleeps, negative waits for ever; kup_open, kup_observe and kup_attach do wait for the
+ * device's answer, at most 10 s.  fork(): the memory is not inherited.
  */
 #ifndef UWQ_KUP_BRIDGE_KUP_H_
 #define UWQ_KUP_BRIDGE_KUP_H_
@@ -105,7 +106,7 @@ int kup_open(const char *name, struct kup_dev **out);
 void kup_close(struct kup_dev *dev);
 int kup_channels(const struct kup_dev *dev);
 
-/* Becomes the user of `channel` (KUP_CHAN_ANY: the first free), waiting for it. */
+/* Becomes the user of `channel` (KUP_CHAN_ANY: the first free); waits until it is free. */
 int kup_attach(struct kup_dev *dev, uint32_t channel, int timeout_ms, struct kup_chan **out);
 /* Ends it.  Messages that are still held become invalid. */
 void kup_detach(struct kup_chan *ch);

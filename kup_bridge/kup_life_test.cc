@@ -468,6 +468,21 @@ TEST_F(KupLife, ObserversSeeEverythingAndDisturbNobody) {
   EXPECT_EQ(kup_observe(name_.c_str(), 5, &observer), -ECHRNG);
 }
 
+TEST_F(KupLife, ObserverDoesNotStartInsideARecord) {
+  Start();
+  uint64_t* floor = &sc_->channels[0].mem->dev->d2u_floor;
+  *floor += 8;  // a device that lies just then
+  kup_observer* observer;
+  ASSERT_EQ(kup_observe(name_.c_str(), 0, &observer), 0) << kup_error_text();
+  *floor -= 8;
+  ASSERT_EQ(Post("whole"), 0);
+  kup_rec rec;
+  char text[16] = {};
+  ASSERT_EQ(kup_observer_next(observer, &rec, text, sizeof text), 1);
+  EXPECT_EQ(std::string(text, rec.len), "whole");
+  kup_unobserve(observer);
+}
+
 // An observer that is overtaken skips; what it does get is intact.
 TEST_F(KupLife, ObserverThatIsOvertakenSkips) {
   kupdev_opts opts = {};

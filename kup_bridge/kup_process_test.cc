@@ -3,8 +3,11 @@
 // kup_process_test.cc -- sim:NAME between two processes: who may come in, what
 // survives fork and restart, several processes on one channel.
 #include <grp.h>
+#include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <string>
@@ -153,6 +156,43 @@ TEST_F(KupProcess, WrongVersionIsRefusedByNumber) {
   bad.op = KUP_OP_ATTACH;
   bad.channel = 1;
   EXPECT_EQ(ask(bad), ECHRNG);
+  bad.channel = 0;
+  bad.flags = KUP_ATTACH_WAIT << 1;
+  EXPECT_EQ(ask(bad), EINVAL);
+}
+
+// Goal: a device that is out of descriptors waits for better times, and not in a loop.
+// Method: no descriptor is left when somebody knocks; the CPU time that passes meanwhile.
+TEST_F(KupProcess, OutOfDescriptors) {
+  Start();
+  rlimit usual;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  rlimit few = usual;
+  few.rlim_cur = 64;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  std::vector<Fd> all;
+  for (int fd; (fd = dup(0)) >= 0;) all.emplace_back(fd);
+  ASSERT_FALSE(all.empty());
+  all.pop_back();  // for the one who knocks
+  absl::StatusOr<Fd> knocking = ConnectSim(name_.substr(4));
+  ASSERT_TRUE(knocking.ok());
+  kup_attach_args request = {};
+  request.magic = KUP_MAGIC;
+  request.abi_major = KUP_ABI_MAJOR;
+  request.op = KUP_OP_INFO;
+  rusage before, after;
+  getrusage(RUSAGE_SELF, &before);
+  ASSERT_EQ(SendAttach(knocking->get(), request, {}), 0);
+  pollfd fd = {knocking->get(), POLLIN, 0};
+  EXPECT_EQ(poll(&fd, 1, 300), 0) << "not served";
+  getrusage(RUSAGE_SELF, &after);
+  const auto ms = [](const rusage& u) {
+    return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
+           (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
+  };
+  EXPECT_LT(ms(after) - ms(before), 50);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
+  EXPECT_EQ(poll(&fd, 1, -1), 1) << "served again";
 }
 
 // Garbage on the socket ends that connection and nothing else.

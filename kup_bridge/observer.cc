@@ -88,8 +88,8 @@ int kup_observer_next(struct kup_observer* o, struct kup_rec* rec, void* payload
       if (attempt < 999) continue;
       return Fail(-EBADMSG, absl::StrCat("kup: head ", head, " and floor ", floor, " disagree"));
     }
-    // Overtaken, or a position that is not in the ring any more.
-    if (head - o->pos > head - floor) o->pos = floor;
+    // Overtaken, or no position of this ring: the first one was the device's word.
+    if (head - o->pos > head - floor || o->pos % KUP_ALIGN != 0) o->pos = floor;
     if (o->pos == head) return 0;
     const uint8_t* at = o->map_d2u.data() + (o->pos & (size - 1));
     kup_header_get(const_cast<uint8_t*>(at), rec);

@@ -170,14 +170,18 @@ class Port {
     bool dead = false;
   };
 
+  static constexpr int kFullMs = 100;  // how long the door stays shut
+
   void Serve() {
     std::vector<pollfd> fds;
+    bool full = false;
     for (;;) {
       fds.clear();
       fds.push_back({poke_.get(), POLLIN, 0});
-      fds.push_back({listener_.get(), POLLIN, 0});
+      fds.push_back({full ? -1 : listener_.get(), POLLIN, 0});
       for (const Conn& conn : conns_) fds.push_back({conn.socket.get(), POLLIN, 0});
-      if (poll(fds.data(), fds.size(), -1) < 0) continue;  // EINTR
+      if (poll(fds.data(), fds.size(), full ? kFullMs : -1) < 0) continue;  // EINTR
+      full = false;
       if (fds[0].revents != 0) {
         (void)DrainEventFd(poke_.get());
         base::MutexLock lock(&mu_);
@@ -197,6 +201,8 @@ class Port {
       if (fds[1].revents != 0) {
         Conn conn;
         conn.socket = Fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        // Out of descriptors or memory: who knocks stays at the door, and that readable.
+        full = !conn.socket.valid() && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR;
         if (conn.socket.valid()) conns_.push_back(std::move(conn));
       }
       conns_.remove_if([](const Conn& conn) { return conn.dead; });
@@ -231,6 +237,7 @@ class Port {
   int Handle(Conn* conn) {
     const kup_attach_args& r = conn->request;
     if (r.magic != KUP_MAGIC || r.abi_major != KUP_ABI_MAJOR) return -EPROTO;
+    if ((r.flags & ~KUP_ATTACH_WAIT) != 0) return -EINVAL;
     if (!PeerAllowed(conn->socket.get(), kup_core_opts(sc_)->mode)) return -EACCES;
     switch (r.op) {
       case KUP_OP_INFO:
