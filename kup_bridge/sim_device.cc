@@ -376,9 +376,7 @@ void kup_mem_free(struct kup_mem* mem) {
   delete mem;
 }
 
-void kup_mem_signal(struct kup_mem* mem) {
-  uwq::kup::SignalShared(MemoryOf(mem)->wake_user.get());
-}
+void kup_mem_signal(struct kup_mem* mem) { uwq::kup::SignalShared(MemoryOf(mem)->wake_user.get()); }
 
 // Here the user keeps its pages, which belong to nobody else any more.
 void kup_mem_revoke(struct kup_mem*) {}

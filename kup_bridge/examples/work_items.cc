@@ -33,8 +33,9 @@ int main() {
   uint64_t hotplugs = 0;
   Must((*bridge)->OnEvent(kHotplug, **queue,
                           [&](const uwq::kup::Event& event) { hotplugs += event.count; }));
-  Must((*bridge)->OnMessage(kQuestion, **queue, {.backlog = 16},
-                            [](uwq::kup::Message& message) { Must(message.Reply(message.data())); }));
+  Must((*bridge)->OnMessage(kQuestion, **queue, {.backlog = 16}, [](uwq::kup::Message& message) {
+    Must(message.Reply(message.data()));
+  }));
   Must((*bridge)->Start());
 
   for (int i = 0; i < 10; ++i) MUST(kupdev_post(device, 0, kHotplug, nullptr, 0));

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <random>
 #include <thread>
 
@@ -48,7 +49,7 @@ KUP_SCENARIO(Killed, "life.kill",
   memset(shared, 0, sizeof *shared);
   std::mt19937 random(7);
   const uint64_t kills = Rounds(50);
-  int64_t worst_ns = 0;
+  std::vector<int64_t> ns;
   EXPECT_IS(Ask(KUP_TEST_FLOOD, 6, 1u << 30).rc, 0);
   for (uint64_t round = 0; round < kills; ++round) {
     const uint64_t before = shared->next;
@@ -80,12 +81,16 @@ KUP_SCENARIO(Killed, "life.kill",
     kill(pid, SIGKILL);
     EXPECT_IS(waitpid(pid, nullptr, 0), pid);
     EXPECT(Until([] { return Ask(KUP_TEST_STATS, 6).value[0] == 0; }));
-    worst_ns = std::max(worst_ns, NowNs() - begin);
+    ns.push_back(NowNs() - begin);
     EXPECT_IS(shared->wrong, 0);
   }
   EXPECT_IS(Ask(KUP_TEST_STOP, 6).rc, 0);
-  Remark("%llu kills, the module knew within %.1f ms", static_cast<unsigned long long>(kills),
-         static_cast<double>(worst_ns) / 1e6);
+  std::sort(ns.begin(), ns.end());
+  const int64_t most = ns[ns.size() * 9 / 10];  // the host may take the CPUs away now and then
+  Remark("%zu kills, the module knew after p50 %.1f ms, p90 %.1f ms, max %.1f ms", ns.size(),
+         static_cast<double>(ns[ns.size() / 2]) / 1e6, static_cast<double>(most) / 1e6,
+         static_cast<double>(ns.back()) / 1e6);
+  EXPECT(most < 100000000 || Slow());
   munmap(shared, sizeof *shared);
 }
 
@@ -143,21 +148,15 @@ KUP_SCENARIO(WaitsInVain, "life.unload.waiter",
   close(node);
 }
 
-// The driver of the example, whole, against the transmitter in the kernel.
-KUP_SCENARIO(Hdmi, "life.hdmi",
-             "the HDMI driver plays faults against the device model in the kernel") {
-  if (access("/hdmi_demo", X_OK) != 0) {
-    Remark("SKIP the demo program was not built");
-    return;
-  }
-  EXPECT_IS(LoadModule("kup_hdmi", "speed=2"), 0);
-  const int64_t begin = NowNs();
-  const int status = InChild([] {
+// The example's driver plays `fault` against the model in the kernel; its exit status.
+static int PlayFault(const char* fault) {
+  const int status = InChild([fault] {
     const int out = open("/hdmi.log", O_CREAT | O_WRONLY | O_TRUNC, 0600);
     dup2(out, 1);
     dup2(out, 2);
-    execl("/hdmi_demo", "hdmi_demo", "--device=hdmi0", "--fault=F1", "--speed=2", "--color=never",
-          nullptr);
+    const std::string argument = std::string("--fault=") + fault;
+    execl("/hdmi_demo", "hdmi_demo", "--device=hdmi0", argument.c_str(), "--speed=2",
+          "--color=never", nullptr);
     return 127;
   });
   if (status != 0) {
@@ -170,9 +169,27 @@ KUP_SCENARIO(Hdmi, "life.hdmi",
       fclose(log);
     }
   }
-  EXPECT_IS(status, 0);
-  EXPECT_IS(DeleteModule("kup_hdmi"), 0);
-  Remark("fault F1 in %.1f s", static_cast<double>(NowNs() - begin) / 1e9);
+  return status;
+}
+
+// The driver of the example, whole, against the transmitter in the kernel: a bouncing
+// hot-plug line, one wrong link check, and a wrong V' of a repeater, whose list comes
+// through the channel and is hashed in the kernel.
+KUP_SCENARIO(Hdmi, "life.hdmi",
+             "the HDMI driver plays faults against the device model in the kernel") {
+  if (access("/hdmi_demo", X_OK) != 0) {
+    Remark("SKIP the demo program was not built");
+    return;
+  }
+  const int64_t begin = NowNs();
+  for (const char* fault : {"F1", "F17", "F23.once"}) {
+    EXPECT_IS(LoadModule("kup_hdmi", "speed=2"), 0);
+    const int status = PlayFault(fault);
+    const int unloaded = DeleteModule("kup_hdmi");
+    if (status != 0) return Fail(__LINE__, std::string("fault ") + fault + " failed");
+    EXPECT_IS(unloaded, 0);
+  }
+  Remark("faults F1, F17 and F23.once in %.1f s", static_cast<double>(NowNs() - begin) / 1e9);
 }
 
 KUP_SCENARIO(
