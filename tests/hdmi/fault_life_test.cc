@@ -245,6 +245,41 @@ TEST(FaultLife, F40_UnplugWhileSuspended) {
   });
 }
 
+// A reset stands behind a suspend on hdmi-hpd, which is held up by another reset that
+// waits for a stranger's work on hdmi-port: the suspend takes the reset off the queue.
+void SuspendOvertakesReset(bool resume) {
+  OnStage(16, [resume] {
+    StageOptions options;
+    options.tune = [](DriverOptions& driver) { driver.on_work = nullptr; };  // see Finish()
+    Stage stage(options);
+    stage.Plug(kSlotTv);
+    stage.RunFor(2 * kSecond);
+    DriverWork slow("slow", stage.driver().port_queue(), 1, nullptr, [] { BlockFor(kSecond); });
+    slow.Queue();
+    stage.RunFor(100 * kMs);
+    base::Thread first = *base::Thread::Start(
+        {.name = "first"}, [&] { EXPECT_TRUE(stage.driver().Reset().ok()); });
+    stage.RunFor(100 * kMs);
+    base::Thread suspender = *base::Thread::Start({.name = "suspender"}, [&] {
+      EXPECT_TRUE(stage.driver().Suspend().ok());
+      if (resume) {
+        EXPECT_TRUE(stage.driver().Resume().ok());
+      }
+    });
+    stage.RunFor(100 * kMs);
+    EXPECT_EQ(stage.driver().Reset().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(stage.stats().resets, 1);
+    EXPECT_EQ(stage.stats().resets_coalesced, 0);
+    first.Join();
+    suspender.Join();
+    EXPECT_EQ(stage.driver().Reset().ok(), resume);
+    stage.Finish();
+  });
+}
+
+TEST(FaultLife, SuspendOvertakesReset) { SuspendOvertakesReset(false); }
+TEST(FaultLife, SuspendAndResumeOvertakeReset) { SuspendOvertakesReset(true); }
+
 // F41: a callback that takes 10 s holds up other callbacks and nothing else.
 TEST(FaultLife, F41_SlowCallback) {
   RunFault("F41", [](Stage& stage) {

@@ -146,17 +146,31 @@ HdmiDriver::~HdmiDriver() { (void)Remove(); }  // what is left over was logged
 
 // --- Clients -------------------------------------------------------------------------------
 
+HdmiDriver::Call::Call(HdmiDriver& driver) : driver_(driver) {
+  base::MutexLock lock(&driver_.mutex_);
+  admitted_ = driver_.latch_.accepting;
+  if (admitted_) ++driver_.latch_.calls;
+}
+
+HdmiDriver::Call::~Call() {
+  if (!admitted_) return;
+  base::MutexLock lock(&driver_.mutex_);
+  // Under the lock: once it is released, Remove() may return and the driver be gone.
+  if (--driver_.latch_.calls == 0) driver_.calls_ended_.NotifyAll();
+}
+
 absl::Status HdmiDriver::SetProtection(bool desired, int content_type) {
   if (content_type != 0 && content_type != 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("content type is ", content_type, ", should be 0 or 1"));
   }
+  const Call call(*this);
+  if (call.turned_away()) return call.error();
   {
+    // Both in one, so that of two clients one wins in both.
     base::MutexLock lock(&mutex_);
-    if (!latch_.accepting) return absl::FailedPreconditionError("the driver was removed");
     latch_.content_type = content_type;
     ++latch_.requests;
-    // Under mutex_, so that Remove() cannot take the connector away meanwhile.
     (void)connector_->SetWanted(desired);
   }
   // Coalesces; refused while there is no cable, when Plug() will look at it.
@@ -165,6 +179,8 @@ absl::Status HdmiDriver::SetProtection(bool desired, int content_type) {
 }
 
 absl::Status HdmiDriver::SetSrm(absl::Span<const uint8_t> blob) {
+  const Call call(*this);
+  if (call.turned_away()) return call.error();
   constexpr uint8_t kFormat2 = 0x91;
   SrmVerifier verifier = SimSrmVerifier();
   if (!blob.empty() && blob[0] == kFormat2) {
@@ -189,28 +205,36 @@ absl::Status HdmiDriver::SetSrm(absl::Span<const uint8_t> blob) {
 }
 
 absl::Status HdmiDriver::Reset() {
+  const Call call(*this);
+  if (call.turned_away()) return call.error();
   // Any work item of anybody: it might be one that hdmi-port waits to end.
   const bool from_work = CurrentWork() != nullptr;
+  int64_t mine;
   {
     base::MutexLock lock(&mutex_);
-    if (!latch_.accepting) return absl::FailedPreconditionError("the driver was removed");
     if (state_.suspended) return absl::FailedPreconditionError("the port is suspended");
     if (from_work) ++stats_.resets_deferred;
+    mine = ++latch_.resets_asked;
   }
-  if (!reset_work_.Queue()) Count(&DriverStats::resets_coalesced);
+  const bool queued = reset_work_.Queue();
   // A work that waits for another queue's work is one that sleeps; and hdmi-hpd waits
   // for hdmi-port, so that from there it would be waiting for itself.
-  if (from_work) return absl::OkStatus();
-  (void)reset_work_.Flush();  // false: it has run already
-  Count(&DriverStats::flushes);
+  if (!from_work) (void)reset_work_.Flush();  // false: it has run already
+  base::MutexLock lock(&mutex_);
+  if (!from_work) {
+    ++stats_.flushes;
+    // Suspend() came first and closed the gate, or took it off the queue again.
+    if (latch_.resets_answered < mine) {
+      return absl::FailedPreconditionError("the port was suspended before the reset");
+    }
+  }
+  if (!queued) ++stats_.resets_coalesced;
   return absl::OkStatus();
 }
 
 absl::Status HdmiDriver::Suspend() {
-  {
-    base::MutexLock lock(&mutex_);
-    if (!latch_.accepting) return absl::FailedPreconditionError("the driver was removed");
-  }
+  const Call call(*this);
+  if (call.turned_away()) return call.error();
   return hpd_wq_->RunSync([this] {
     if (suspended_) return;
     suspended_ = true;
@@ -223,10 +247,8 @@ absl::Status HdmiDriver::Suspend() {
 }
 
 absl::Status HdmiDriver::Resume() {
-  {
-    base::MutexLock lock(&mutex_);
-    if (!latch_.accepting) return absl::FailedPreconditionError("the driver was removed");
-  }
+  const Call call(*this);
+  if (call.turned_away()) return call.error();
   return hpd_wq_->RunSync([this] {
     if (!suspended_) return;
     suspended_ = false;
@@ -242,6 +264,8 @@ absl::Status HdmiDriver::Resume() {
 
 absl::Status HdmiDriver::CecRequest(CecBytes message, int reply_opcode, absl::Duration timeout,
                                     CecDone done) {
+  const Call call(*this);
+  if (call.turned_away()) return call.error();
   return cec_.Request(std::move(message), reply_opcode, timeout, std::move(done));
 }
 
@@ -253,7 +277,8 @@ absl::Status HdmiDriver::Remove() {
     base::MutexLock lock(&mutex_);
     if (removed_) return absl::OkStatus();
     removed_ = true;
-    latch_.accepting = false;  // 1. the gate: clients and late events are turned away
+    latch_.accepting = false;  // 1. the gate: clients and late events are turned away,
+    while (latch_.calls > 0) calls_ended_.Wait(&mutex_);  // and who was let in has left
   }
   hardware_->Stop();                      // 2. the source of events
   hpd_group_.CloseSync();                 // 3. what queues works of the port ...
@@ -263,9 +288,11 @@ absl::Status HdmiDriver::Remove() {
     prop_counts_ = connector_->prop_work().counts();
   }
   connector_->Unregister();  // 5. prop_work is not waited for: it has its reference
-  hpd_wq_.reset();           // 6. destroying a queue drains it
+  // 6. Destroying a queue drains it.  First the one on which clients are told: here
+  // the last callback is waited for.
+  misc_wq_.reset();
   port_wq_.reset();
-  misc_wq_.reset();  //    here the last client's callback is waited for
+  hpd_wq_.reset();
 
   const std::vector<std::string> busy = BusyWorks();  // 7. nothing is left
   if (busy.empty()) return absl::OkStatus();

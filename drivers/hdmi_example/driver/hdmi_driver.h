@@ -124,6 +124,7 @@ class HdmiDriver : private Hardware::Handler {
   HdmiDriver& operator=(const HdmiDriver&) = delete;
 
   // --- For clients: any thread, also from callbacks ------------------------------------
+  // Errors of all that change something: FailedPrecondition, once Remove() has begun.
 
   // DESIRED or UNDESIRED.  Survives unplugging, resets and failures.  Content of type 1
   // goes over HDCP 2.2 only.  Errors: InvalidArgument (type).  Never blocks.
@@ -135,7 +136,8 @@ class HdmiDriver : private Hardware::Handler {
   // again by itself.  Several callers at a time share one reset.  From a work item:
   // is done by hdmi-hpd as soon as it can, without waiting (resets_deferred), since
   // the reset flushes hdmi-port and would wait for its caller.
-  // Errors: FailedPrecondition (suspended, removed).  Sleeps.
+  // Errors: FailedPrecondition (removed, suspended, also if that overtook the reset).
+  // Sleeps.
   absl::Status Reset();
   // No work of the driver runs between the two, but for clients' callbacks.  Not from
   // a work of hdmi-hpd.  Sleeps.
@@ -144,8 +146,9 @@ class HdmiDriver : private Hardware::Handler {
   // See Cec::Request().
   absl::Status CecRequest(CecBytes message, int reply_opcode, absl::Duration timeout, CecDone done);
   // The teardown order of ../README.md.  On return nothing is pending.  Idempotent.
-  // No other call may be under way.  Waits for clients' callbacks.  Errors: Internal, naming what
-  // was left over.  Not from a work of the driver.  Sleeps.
+  // Waits for clients' callbacks and for calls that are under way, from callbacks too;
+  // later ones are turned away.  Errors: Internal, naming what was left over.  Not from
+  // a work of the driver, nor from a callback.  Sleeps.
   absl::Status Remove();
 
   PortState state() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -211,6 +214,21 @@ class HdmiDriver : private Hardware::Handler {
   void SetEncryption(bool on);
 
   // --- Helpers ---------------------------------------------------------------------------
+  // A client's call while it is under way, or one that is turned away.  Whatever it
+  // uses (queues, the connector, H) is there until it ends: Remove() waits for it.
+  class Call {
+   public:
+    explicit Call(HdmiDriver& driver);
+    ~Call();
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    bool turned_away() const { return !admitted_; }
+    absl::Status error() const { return absl::FailedPreconditionError("the driver was removed"); }
+
+   private:
+    HdmiDriver& driver_;
+    bool admitted_;
+  };
   struct Latch;
   // What both machines ask for; `srm`: which of the latched lists.
   void FillEnv(std::shared_ptr<const Srm> Latch::*srm, HdcpEnv& env);
@@ -230,7 +248,7 @@ class HdmiDriver : private Hardware::Handler {
   const DriverWork::Observer on_work_;
   const std::unique_ptr<Hardware> hardware_;
 
-  // Destroyed in Remove(), in this order.
+  // Destroyed in Remove(), the last one first.
   std::unique_ptr<Workqueue> hpd_wq_;
   std::unique_ptr<Workqueue> port_wq_;
   std::unique_ptr<Workqueue> misc_wq_;
@@ -262,8 +280,12 @@ class HdmiDriver : private Hardware::Handler {
     std::shared_ptr<const Srm> srm, srm22;  // of the 1.x and of the 2.x format
     uint64_t requests = 0;                  // of clients for protection or with an SRM
     int content_type = 0;
+    int calls = 0;  // of clients, under way
+    // Calls of Reset(), and those that a reset has begun after.
+    int64_t resets_asked = 0, resets_answered = 0;
   };
   base::Mutex mutex_;
+  base::CondVar calls_ended_;  // with mutex_
   Latch latch_ ABSL_GUARDED_BY(mutex_);
   PortState state_ ABSL_GUARDED_BY(mutex_);
   DriverStats stats_ ABSL_GUARDED_BY(mutex_);

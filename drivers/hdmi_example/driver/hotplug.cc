@@ -111,6 +111,11 @@ void HdmiDriver::CloseLink(absl::string_view why, bool cec_too) {
 // Runs on hdmi-hpd because it flushes hdmi-port: a work cannot flush its own queue.
 void HdmiDriver::ResetWork() {
   const base::Nanos start = base::Now();
+  {
+    // Whoever has asked by now is answered by this run.
+    base::MutexLock lock(&mutex_);
+    latch_.resets_answered = latch_.resets_asked;
+  }
   CloseLink("reset", /*cec_too=*/true);
   port_wq_->Flush();  // the gate is closed: this finds nothing, and proves it
   int64_t pending = 0;
