@@ -34,7 +34,9 @@ absl::Status KupHardware::Start(Handler* handler) {
   if (s.ok()) s = bridge_->Start();
   if (!s.ok()) return s;
   started_ = true;
-  OnState(bridge_->state());
+  // Read under the lock: else a death in between could be told first, and then "up".
+  base::MutexLock lock(&mutex_);
+  handler->OnLink(bridge_->state() == kup::DeviceState::kReady);
   return absl::OkStatus();
 }
 
