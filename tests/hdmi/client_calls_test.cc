@@ -15,7 +15,7 @@ namespace uwq::hdmi {
 namespace {
 
 constexpr double kSpeed = kVirtualTime ? 1 : 10;
-constexpr int kCalls = 6;
+constexpr int kCalls = 7;
 
 absl::Status CallDriver(HdmiDriver& driver, int which) {
   switch (which % kCalls) {
@@ -29,6 +29,8 @@ absl::Status CallDriver(HdmiDriver& driver, int which) {
       return driver.Suspend();
     case 4:
       return driver.Resume();
+    case 5:
+      return driver.SetContent({.hdr_output_metadata = HdrMetadata()});
     default:
       return driver.CecRequest({0x40, 0x8f}, -1, absl::Seconds(1), nullptr);
   }

@@ -257,8 +257,8 @@ void SuspendOvertakesReset(bool resume) {
     DriverWork slow("slow", stage.driver().port_queue(), 1, nullptr, [] { BlockFor(kSecond); });
     slow.Queue();
     stage.RunFor(100 * kMs);
-    base::Thread first = *base::Thread::Start(
-        {.name = "first"}, [&] { EXPECT_TRUE(stage.driver().Reset().ok()); });
+    base::Thread first =
+        *base::Thread::Start({.name = "first"}, [&] { EXPECT_TRUE(stage.driver().Reset().ok()); });
     stage.RunFor(100 * kMs);
     base::Thread suspender = *base::Thread::Start({.name = "suspender"}, [&] {
       EXPECT_TRUE(stage.driver().Suspend().ok());

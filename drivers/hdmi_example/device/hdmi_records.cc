@@ -128,6 +128,13 @@ absl::StatusOr<HdmiCommand> InfoFrameCommand(uint32_t generation, const InfoFram
   return command;
 }
 
+HdmiCommand InfoFrameOffCommand(uint32_t generation, uint8_t type) {
+  HdmiCommand command =
+      Begin(HDMI_CMD_INFOFRAME, type, generation, sizeof(command.record.u.infoframe));
+  command.record.u.infoframe.type = type;
+  return command;
+}
+
 absl::StatusOr<HdmiCommand> CecCommand(uint32_t id, uint32_t generation,
                                        absl::Span<const uint8_t> bytes) {
   HdmiCommand command = Begin(HDMI_CMD_CEC_TX, id, generation, sizeof(command.record.u.cec));

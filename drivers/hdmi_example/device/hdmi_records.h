@@ -48,6 +48,8 @@ HdmiCommand SetModeCommand(uint32_t id, uint32_t generation, const LinkMode& mod
 // Errors: InvalidArgument for a frame that CheckInfoFrame() refuses or that has
 // more than 32 bytes.
 absl::StatusOr<HdmiCommand> InfoFrameCommand(uint32_t generation, const InfoFrame& frame);
+// No more frames of this type; nothing is acknowledged.
+HdmiCommand InfoFrameOffCommand(uint32_t generation, uint8_t type);
 
 // Errors: InvalidArgument for an empty message or one of more than 16 bytes.
 absl::StatusOr<HdmiCommand> CecCommand(uint32_t id, uint32_t generation,

@@ -6,8 +6,10 @@
 // the time), takes one step, and returns.
 // Invariant H1: no lock; the queue runs one of them at a time.
 // Read on: protection.cc.
-#include <algorithm>
+#include <utility>
 
+#include "absl/algorithm/container.h"
+#include "absl/numeric/bits.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "drivers/hdmi_example/driver/hdmi_driver.h"
@@ -29,6 +31,9 @@ constexpr uint8_t kScdcTmdsConfig = 0x20;
 constexpr uint8_t kScdcScrambleAndRatio = 3;  // scrambling, bit rate 1/40
 
 constexpr unsigned kMuteModeset = 1;
+
+// Of an InfoFrame's type, as in Latch::acks.
+uint32_t Bit(const InfoFrame& frame) { return 1u << (frame[0] & 0x1f); }
 
 }  // namespace
 
@@ -198,10 +203,9 @@ void HdmiDriver::VideoUp() {
       absl::StrCat("video: ", TimingToString(mode_.timing), mode_.hdmi ? ", HDMI" : ", DVI",
                    mode_.scrambling ? ", scrambled" : "", " (", mode_.why, ")",
                    mode_id_ == 0 ? ", kept" : ""));
-  infoframes_ =
-      edid_.has_value() && mode_.hdmi ? InfoFramesFor(mode_, *edid_) : std::vector<InfoFrame>();
-  infoframe_tries_ = 0;
-  (void)infoframe_work_.Queue();
+  infoframes_due_ = 0;
+  UpdateInfoframes();
+  for (const InfoFrame& frame : infoframes_) infoframes_due_ |= Bit(frame);  // all of them
   scdc_writing_ = false;
   if (mode_.scrambling) (void)scdc_work_.Queue(kScdcFirst);
   if (connector_->wanted()) (void)hdcp_step_work_.Queue(kHdcpAfterVideo);
@@ -209,31 +213,60 @@ void HdmiDriver::VideoUp() {
 
 // --- InfoFrames ------------------------------------------------------------------------------
 
-// The picture is muted until the sink has been told what it is.
+// A client says what the picture is; one that is shown stays on meanwhile.
+void HdmiDriver::ContentWork() {
+  if (video_up_) UpdateInfoframes();  // else VideoUp() will
+}
+
+// From what the transmitter sends to what it should: what is no more is switched off,
+// what is new or different is due.
+void HdmiDriver::UpdateInfoframes() {
+  Content content;
+  {
+    base::MutexLock lock(&mutex_);
+    content = latch_.content;
+  }
+  std::vector<InfoFrame> before = std::move(infoframes_);
+  infoframes_.clear();
+  if (edid_.has_value() && mode_.hdmi) infoframes_ = InfoFramesFor(mode_, *edid_, content);
+  uint32_t wanted = 0;
+  for (const InfoFrame& frame : infoframes_) {
+    wanted |= Bit(frame);
+    if (absl::c_find(before, frame) == before.end()) infoframes_due_ |= Bit(frame);
+  }
+  for (const InfoFrame& frame : before) {
+    if ((wanted & Bit(frame)) == 0) (void)Send(InfoFrameOffCommand(Generation(), frame[0]));
+  }
+  infoframes_due_ &= wanted;
+  infoframe_tries_ = 0;
+  (void)infoframe_work_.Mod(absl::ZeroDuration());
+}
+
+// After a mode set the picture is muted until the sink has been told what it is.
 void HdmiDriver::InfoframeWork() {
-  uint32_t missing = 0;
+  const int due = absl::popcount(infoframes_due_);
+  uint32_t missing;
   {
     base::MutexLock lock(&mutex_);
     if (infoframe_tries_ == 0) latch_.acks = 0;
-    for (const InfoFrame& frame : infoframes_) missing |= 1u << (frame[0] & 0x1f);
-    missing &= ~latch_.acks;
+    missing = infoframes_due_ & ~latch_.acks;
     latch_.acks_expected = infoframe_tries_ <= kInfoframeRetries ? missing : 0;
   }
-  if (missing == 0) {
-    SetMute(kMuteModeset, false);
-    if (!infoframes_.empty()) {
-      Info(absl::StrFormat("%d InfoFrames acknowledged; picture on", infoframes_.size()));
+  if (missing == 0 || infoframe_tries_ > kInfoframeRetries) {
+    const char* const picture = (mute_reasons_ & kMuteModeset) != 0 ? "; picture on" : "";
+    if (missing != 0) {
+      Warn(absl::StrCat("InfoFrames are not acknowledged", picture,
+                        *picture != 0 ? " all the same" : ""));
+    } else if (due != 0) {
+      Info(absl::StrCat(due, " InfoFrames acknowledged", picture));
     }
-    return;
-  }
-  if (infoframe_tries_ > kInfoframeRetries) {
-    Warn("InfoFrames are not acknowledged; picture on all the same");
+    infoframes_due_ = 0;
     SetMute(kMuteModeset, false);
     return;
   }
   if (infoframe_tries_++ > 0) Count(&DriverStats::infoframe_retries);
   for (const InfoFrame& frame : infoframes_) {
-    if ((missing & 1u << (frame[0] & 0x1f)) == 0) continue;
+    if ((missing & Bit(frame)) == 0) continue;
     if (auto command = InfoFrameCommand(Generation(), frame); command.ok()) (void)Send(*command);
   }
   (void)infoframe_work_.Queue(kAckLimit);

@@ -73,6 +73,8 @@ HdmiDriver::HdmiDriver(std::unique_ptr<Hardware> hardware, DriverOptions options
       edid_work_("edid_dwork", *port_wq_, options_.speed, &on_work_, [this] { EdidWork(); }),
       modeset_work_("modeset_dwork", *port_wq_, options_.speed, &on_work_,
                     [this] { ModesetWork(); }),
+      content_work_("content_work", *port_wq_, options_.speed, &on_work_,
+                    [this] { ContentWork(); }),
       infoframe_work_("infoframe_dwork", *port_wq_, options_.speed, &on_work_,
                       [this] { InfoframeWork(); }),
       scdc_work_("scdc_dwork", *port_wq_, options_.speed, &on_work_, [this] { ScdcWork(); }),
@@ -88,8 +90,9 @@ HdmiDriver::HdmiDriver(std::unique_ptr<Hardware> hardware, DriverOptions options
                         [this] { ddc_.OnTimeout(); }),
       hpd_group_({&hpd_work_, &reset_work_, &recovery_work_, &storm_work_, &resync_work_,
                   &heartbeat_work_}),
-      port_group_({&edid_work_, &modeset_work_, &infoframe_work_, &scdc_work_, &protection_work_,
-                   &hdcp_step_work_, &hdcp_watchdog_work_, &link_check_work_, &ddc_timeout_work_}),
+      port_group_({&edid_work_, &modeset_work_, &content_work_, &infoframe_work_, &scdc_work_,
+                   &protection_work_, &hdcp_step_work_, &hdcp_watchdog_work_, &link_check_work_,
+                   &ddc_timeout_work_}),
       ddc_(*hardware_, ddc_timeout_work_, options_.ddc_timeout),
       cec_(*hardware_, *misc_wq_, options_.speed, &on_work_, options_.on_cec),
       edid_request_(ddc_, &edid_work_),
@@ -175,6 +178,22 @@ absl::Status HdmiDriver::SetProtection(bool desired, int content_type) {
   }
   // Coalesces; refused while there is no cable, when Plug() will look at it.
   (void)protection_work_.Queue();
+  return absl::OkStatus();
+}
+
+absl::Status HdmiDriver::SetContent(const Content& content) {
+  if (const auto& hdr = content.hdr_output_metadata;
+      hdr.has_value() && (hdr->eotf < 0 || hdr->eotf > 3)) {
+    return absl::InvalidArgumentError(absl::StrCat("eotf is ", hdr->eotf, ", should be 0 to 3"));
+  }
+  const Call call(*this);
+  if (call.turned_away()) return call.error();
+  {
+    base::MutexLock lock(&mutex_);
+    latch_.content = content;
+  }
+  // Coalesces; refused while there is no cable, when VideoUp() will look at it.
+  (void)content_work_.Queue();
   return absl::OkStatus();
 }
 

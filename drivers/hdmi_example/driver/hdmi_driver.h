@@ -129,6 +129,10 @@ class HdmiDriver : private Hardware::Handler {
   // DESIRED or UNDESIRED.  Survives unplugging, resets and failures.  Content of type 1
   // goes over HDCP 2.2 only.  Errors: InvalidArgument (type).  Never blocks.
   absl::Status SetProtection(bool desired, int content_type = 0);
+  // What the picture is, for InfoFrames: at once if one is shown, and with each mode
+  // set from now on.  What the sink does not know is not sent.  Errors:
+  // InvalidArgument (hdr_output_metadata.eotf).  Never blocks.
+  absl::Status SetContent(const Content& content);
   // A new list of revoked receivers, of the 1.x or the 2.x format; there is one of
   // each.  Errors: those of Srm::Parse; then the list that was there stays.
   absl::Status SetSrm(absl::Span<const uint8_t> blob);
@@ -197,6 +201,8 @@ class HdmiDriver : private Hardware::Handler {
   void ModesetWork();
   void ProgramMode();
   void VideoUp();
+  void ContentWork();
+  void UpdateInfoframes();
   void InfoframeWork();
   void ScdcWork();
   void SetMute(unsigned reason, bool on);
@@ -280,6 +286,7 @@ class HdmiDriver : private Hardware::Handler {
     std::shared_ptr<const Srm> srm, srm22;  // of the 1.x and of the 2.x format
     uint64_t requests = 0;                  // of clients for protection or with an SRM
     int content_type = 0;
+    Content content;
     int calls = 0;  // of clients, under way
     // Calls of Reset(), and those that a reset has begun after.
     int64_t resets_asked = 0, resets_answered = 0;
@@ -295,8 +302,8 @@ class HdmiDriver : private Hardware::Handler {
 
   // --- Works ---------------------------------------------------------------------------------
   DriverWork hpd_work_, reset_work_, recovery_work_, storm_work_, resync_work_, heartbeat_work_;
-  DriverWork edid_work_, modeset_work_, infoframe_work_, scdc_work_, protection_work_,
-      hdcp_step_work_, hdcp_watchdog_work_, link_check_work_, ddc_timeout_work_;
+  DriverWork edid_work_, modeset_work_, content_work_, infoframe_work_, scdc_work_,
+      protection_work_, hdcp_step_work_, hdcp_watchdog_work_, link_check_work_, ddc_timeout_work_;
   WorkGroup hpd_group_;
   WorkGroup port_group_;  // closed but for between Plug() and CloseLink()
   DdcEngine ddc_;
@@ -328,6 +335,7 @@ class HdmiDriver : private Hardware::Handler {
   int mode_tries_ = 0;
   bool video_up_ = false;
   std::vector<InfoFrame> infoframes_;
+  uint32_t infoframes_due_ = 0;  // not acknowledged; bits as Latch::acks
   int infoframe_tries_ = 0;
   bool scdc_writing_ = false;
   unsigned mute_reasons_ = 0;

@@ -46,6 +46,31 @@ void PutLe16(InfoFrame& frame, size_t at, uint16_t value) {
   frame[at + 1] = static_cast<uint8_t>(value >> 8);
 }
 
+bool Knows(const Edid& edid, ContentType type) {
+  if (!edid.cta->hdmi.has_value()) return false;
+  const HdmiVsdb& hdmi = *edid.cta->hdmi;
+  switch (type) {
+    case ContentType::kNoData:
+      return false;
+    case ContentType::kGraphics:
+      return hdmi.content_graphics;
+    case ContentType::kPhoto:
+      return hdmi.content_photo;
+    case ContentType::kCinema:
+      return hdmi.content_cinema;
+    case ContentType::kGame:
+      return hdmi.content_game;
+  }
+  return false;
+}
+
+bool Knows(const Edid& edid, const HdrMetadata& metadata) {
+  if (!edid.cta->hdr.has_value()) return false;
+  const HdrStatic& hdr = *edid.cta->hdr;
+  const bool eotfs[] = {hdr.sdr, hdr.traditional, hdr.pq, hdr.hlg};
+  return metadata.eotf >= 0 && metadata.eotf < 4 && eotfs[metadata.eotf];
+}
+
 void PutOui(InfoFrame& frame, uint32_t oui) {
   for (int i = 0; i < 3; ++i) frame[kHeader + i] = static_cast<uint8_t>(oui >> (8 * i));
 }
@@ -95,7 +120,7 @@ absl::Status CheckInfoFrame(absl::Span<const uint8_t> frame) {
   return absl::OkStatus();
 }
 
-InfoFrame AviInfoFrame(const LinkMode& mode, std::optional<int> content_type) {
+InfoFrame AviInfoFrame(const LinkMode& mode, ContentType content_type) {
   InfoFrame f = Begin(InfoFrameType::kAvi, mode.vic >= 128 ? 3 : 2, 13);
   uint8_t* pb = f.data() + kHeader - 1;  // pb[1] is the first payload byte
   pb[1] = static_cast<uint8_t>(EncodingBits(mode.encoding) << 5 | 1 << 4);
@@ -111,10 +136,13 @@ InfoFrame AviInfoFrame(const LinkMode& mode, std::optional<int> content_type) {
   if (mode.encoding == PixelEncoding::kRgb && mode.range_selectable) {
     quantization = mode.limited_range ? 1 : 2;
   }
-  pb[3] = static_cast<uint8_t>((content_type.has_value() ? 0x80 : 0) | quantization << 2);
+  const bool itc = content_type != ContentType::kNoData;
+  const int cn =
+      itc ? static_cast<int>(content_type) - static_cast<int>(ContentType::kGraphics) : 0;
+  pb[3] = static_cast<uint8_t>((itc ? 0x80 : 0) | quantization << 2);
   pb[4] = static_cast<uint8_t>(mode.vic);
   const int repeat = std::clamp<int>(mode.timing.pixel_repeat, 1, 10) - 1;
-  pb[5] = static_cast<uint8_t>((content_type.value_or(0) & 3) << 4 | repeat);
+  pb[5] = static_cast<uint8_t>(cn << 4 | repeat);
   return Finish(std::move(f));
 }
 
@@ -176,10 +204,11 @@ InfoFrame DrmInfoFrame(const HdrMetadata& hdr) {
 }
 
 std::vector<InfoFrame> InfoFramesFor(const LinkMode& mode, const Edid& edid,
-                                     const std::optional<HdrMetadata>& hdr) {
+                                     const Content& content) {
   std::vector<InfoFrame> frames;
   if (!mode.hdmi || !edid.is_hdmi()) return frames;
-  frames.push_back(AviInfoFrame(mode));
+  frames.push_back(
+      AviInfoFrame(mode, Knows(edid, content.type) ? content.type : ContentType::kNoData));
   int channels = edid.cta->basic_audio ? 2 : 0;
   for (const AudioDescriptor& a : edid.cta->audio) {
     if (a.format == 1) channels = std::max(channels, a.channels);
@@ -187,10 +216,8 @@ std::vector<InfoFrame> InfoFramesFor(const LinkMode& mode, const Edid& edid,
   if (channels > 0) frames.push_back(AudioInfoFrame(channels));
   frames.push_back(SpdInfoFrame("uwq", "HDMI example"));
   if (mode.hdmi_vic != 0) frames.push_back(HdmiVendorInfoFrame(mode.hdmi_vic));
-  if (hdr.has_value() && edid.cta->hdr.has_value() &&
-      ((hdr->eotf == 2 && edid.cta->hdr->pq) || (hdr->eotf == 3 && edid.cta->hdr->hlg))) {
-    frames.push_back(DrmInfoFrame(*hdr));
-  }
+  const std::optional<HdrMetadata>& hdr = content.hdr_output_metadata;
+  if (hdr.has_value() && Knows(edid, *hdr)) frames.push_back(DrmInfoFrame(*hdr));
   return frames;
 }
 

@@ -39,10 +39,12 @@ uint8_t InfoFrameChecksum(absl::Span<const uint8_t> frame);
 // Length and sum.  Errors: InvalidArgument, naming both values.
 absl::Status CheckInfoFrame(absl::Span<const uint8_t> frame);
 
+// DRM's property "content type".
+enum class ContentType { kNoData, kGraphics, kPhoto, kCinema, kGame };
+
 // Auxiliary video information for this mode (version 2, 3 where the VIC needs
-// it).  `content_type` 0..3: graphics, photo, cinema, game; sent with ITC set
-// where the sink says that it knows the type.
-InfoFrame AviInfoFrame(const LinkMode& mode, std::optional<int> content_type = std::nullopt);
+// it).  A content type is sent with ITC set.
+InfoFrame AviInfoFrame(const LinkMode& mode, ContentType content_type = ContentType::kNoData);
 
 // LPCM with this many channels (2..8) in the usual speaker places.
 InfoFrame AudioInfoFrame(int channels);
@@ -69,11 +71,17 @@ struct HdrMetadata {
 };
 InfoFrame DrmInfoFrame(const HdrMetadata& hdr);
 
+// What a client says of its picture.
+struct Content {
+  ContentType type = ContentType::kNoData;
+  std::optional<HdrMetadata> hdr_output_metadata = std::nullopt;
+};
+
 // Everything that this sink wants for this mode, in the order of sending: none
 // for a DVI sink; else AVI, audio if the sink has any, SPD, and HDMI's own when
-// the mode has an HDMI VIC.  HDR is added if asked for and known to the sink.
+// the mode has an HDMI VIC.  Of the content, what the sink says that it knows.
 std::vector<InfoFrame> InfoFramesFor(const LinkMode& mode, const Edid& edid,
-                                     const std::optional<HdrMetadata>& hdr = std::nullopt);
+                                     const Content& content = {});
 
 }  // namespace uwq::hdmi
 

@@ -28,7 +28,7 @@ TEST(AviInfoFrame, ContentTypeRepetitionAndEncoding) {
   mode.timing = FindVic(6)->timing;
   mode.vic = 6;
   mode.encoding = PixelEncoding::kYcbcr444;
-  const InfoFrame f = AviInfoFrame(mode, 3);
+  const InfoFrame f = AviInfoFrame(mode, ContentType::kGame);
   EXPECT_EQ(f[4], 0x50);         // 4:4:4, active format valid
   EXPECT_EQ(f[5], 0x58);         // BT.601, 4:3, same shape
   EXPECT_EQ(f[6] & 0x80, 0x80);  // IT content
@@ -103,11 +103,28 @@ TEST(InfoFramesFor, TvGetsAviAudioSpdAndHdrIfAsked) {
     return t;
   };
   EXPECT_EQ(types(InfoFramesFor(mode, edid)), (std::vector<uint8_t>{0x82, 0x84, 0x83}));
-  EXPECT_EQ(types(InfoFramesFor(mode, edid, HdrMetadata())),
+  EXPECT_EQ(types(InfoFramesFor(mode, edid, {.hdr_output_metadata = HdrMetadata()})),
             (std::vector<uint8_t>{0x82, 0x84, 0x83, 0x87}));
   HdrMetadata hlg;
   hlg.eotf = 3;  // this sink does not list HLG
-  EXPECT_EQ(InfoFramesFor(mode, edid, hlg).size(), 3u);
+  EXPECT_EQ(InfoFramesFor(mode, edid, {.hdr_output_metadata = hlg}).size(), 3u);
+}
+
+// A content type goes to a sink that knows it, in ITC and CN1..0.
+TEST(InfoFramesFor, ContentTypeIfKnown) {
+  Edid edid = Parsed("uwq-tv-4k60");
+  const LinkMode mode = ChooseMode(edid, SourceLimits());
+  const auto sent = [&](ContentType type) {
+    const InfoFrame avi = InfoFramesFor(mode, edid, {.type = type})[0];
+    EXPECT_TRUE(CheckInfoFrame(avi).ok());
+    return (avi[6] & 0x80) == 0 ? -1 : avi[8] >> 4 & 3;
+  };
+  EXPECT_EQ(sent(ContentType::kGame), -1) << "this sink knows none";
+  edid.cta->hdmi->content_graphics = edid.cta->hdmi->content_game = true;
+  EXPECT_EQ(sent(ContentType::kGraphics), 0);
+  EXPECT_EQ(sent(ContentType::kCinema), -1);
+  EXPECT_EQ(sent(ContentType::kGame), 3);
+  EXPECT_EQ(sent(ContentType::kNoData), -1);
 }
 
 }  // namespace
