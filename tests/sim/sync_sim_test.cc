@@ -116,6 +116,26 @@ TEST(Time, SleepersWakeInOrderOfTheirDeadlines) {
   });
 }
 
+TEST(Time, StandStill_MakesWhatItPassedDueAtOnce) {
+  Everywhere([] {
+    int awake = 0;
+    std::vector<Thread> threads;
+    for (int ms : {30, 10, 50}) {
+      threads.push_back(StartOrDie("sleeper", [&awake, ms] {
+        SleepFor(ms * kMillisecond);
+        EXPECT_EQ(Now(), kStartNs + std::max(ms, 40) * kMillisecond);
+        ++awake;
+      }));
+    }
+    RunUntilIdle();  // all of them sleep
+    StandStill(40 * kMillisecond);
+    EXPECT_EQ(Now(), kStartNs + 40 * kMillisecond);
+    RunUntilIdle();
+    EXPECT_EQ(awake, 2);
+    for (Thread& t : threads) t.Join();
+  });
+}
+
 TEST(Time, RunUntilIdle_ReturnsWhenOthersSleepWithoutMovingTheClock) {
   Everywhere([] {
     Atomic<int> steps{0};

@@ -164,7 +164,19 @@ void WakeAtDeadline(Fiber* fiber) {
   AddRunnable(fiber);
 }
 
-// Jumps to the earliest deadline and wakes its fibers in order of their ids.
+// Wakes the fibers whose deadlines have passed by then, in order of their ids.
+void AdvanceClockTo(Nanos now_ns) {
+  Scheduler& s = Sched();
+  s.now_ns = now_ns;
+  s.result.hash = Mix(s.result.hash, static_cast<uint64_t>(now_ns));
+  if (s.options.trace) fprintf(stderr, "sim:   clock  +%ld ns\n", long(s.now_ns - kStartNs));
+  for (size_t i = 0; i < s.nr_fibers; ++i) {
+    Fiber* fiber = s.fibers[i].get();
+    if (fiber->deadline_ns <= s.now_ns) WakeAtDeadline(fiber);
+  }
+}
+
+// Jumps to the earliest deadline.
 void AdvanceClock() {
   Scheduler& s = Sched();
   Nanos earliest = kForever;
@@ -172,13 +184,7 @@ void AdvanceClock() {
     earliest = std::min(earliest, s.fibers[i]->deadline_ns);
   }
   UWQ_CHECK(earliest != kForever && earliest >= s.now_ns);
-  s.now_ns = earliest;
-  s.result.hash = Mix(s.result.hash, static_cast<uint64_t>(earliest));
-  if (s.options.trace) fprintf(stderr, "sim:   clock  +%ld ns\n", long(s.now_ns - kStartNs));
-  for (size_t i = 0; i < s.nr_fibers; ++i) {
-    Fiber* fiber = s.fibers[i].get();
-    if (fiber->deadline_ns <= s.now_ns) WakeAtDeadline(fiber);
-  }
+  AdvanceClockTo(earliest);
 }
 
 bool AnyAlive() {
@@ -509,6 +515,12 @@ void SleepFor(Nanos duration_ns) {
     return;
   }
   (void)Block("SleepFor", nullptr, nullptr, Sched().now_ns + duration_ns, nullptr);
+}
+
+void StandStill(Nanos duration_ns) {
+  UWQ_CHECK(Active() && duration_ns >= 0);
+  Point("StandStill", nullptr);
+  AdvanceClockTo(Sched().now_ns + duration_ns);
 }
 
 void RunUntilIdle() {

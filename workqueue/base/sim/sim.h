@@ -23,6 +23,10 @@ void BurnCpu(base::Nanos duration_ns);
 // ProbeThread() says "sleeping".
 void SleepFor(base::Nanos duration_ns);
 
+// The whole process stands still for `duration_ns` (SIGSTOP, a debugger): the clock
+// jumps, and whatever became due meanwhile is due now, in no particular order.
+void StandStill(base::Nanos duration_ns);
+
 // Sleeps until nothing more can happen without time passing: every other fiber
 // is blocked, burning or finished.  The clock does not move.
 void RunUntilIdle();
