@@ -191,6 +191,41 @@ TEST(FaultCable, F12_DdcHangs) {
   });
 }
 
+// F12: while it hangs, works of every queue run at once.
+TEST(FaultCable, F12_OtherQueuesKeepRunning) {
+  OnStage(8, [] {
+    StageOptions options;
+    options.tune = [](DriverOptions& driver) { driver.ddc_timeout = absl::Seconds(10); };
+    Stage stage(options);
+    stage.Plug(kSlotTv);
+    stage.RunUntil(3 * kSecond);
+    stage.Inject(HDMI_OP_DDC_HANG, 1);
+    stage.RunUntil(6 * kSecond);  // scdc_dwork or link_check_dwork has run into it
+    const std::vector<std::string> busy = stage.driver().BusyWorks();
+    ASSERT_EQ(std::count(busy.begin(), busy.end(), "ddc_timeout_dwork"), 1);
+    DriverWork on_port("on-port", stage.driver().port_queue(), 1, nullptr, [] {});
+    DriverWork on_misc("on-misc", stage.driver().misc_queue(), 1, nullptr, [] {});
+    on_port.Queue();
+    on_misc.Queue();
+    int replies = 0;
+    EXPECT_TRUE(stage.driver()
+                    .CecRequest({0x40, 0x8f}, 0x90, absl::Seconds(1),
+                                [&](const absl::StatusOr<CecBytes>& r) { replies += r.ok(); })
+                    .ok());
+    stage.RunFor(kMs);
+    EXPECT_EQ(on_port.runs(), 1);
+    EXPECT_EQ(on_misc.runs(), 1);
+    stage.RunFor(kSecond);
+    EXPECT_EQ(replies, 1);
+    const int64_t unplugged = stage.now_ns();
+    stage.Unplug();
+    stage.RunFor(kSecond);
+    EXPECT_EQ(Ms(stage.LogTime("link closed") - unplugged), 60);
+    EXPECT_EQ(stage.stats().ddc.timed_out, 0) << "it hung all the time";
+    stage.Finish();
+  });
+}
+
 // A transfer that is given up takes its time-out with it: no run for nothing later.
 TEST(FaultCable, F12_HungTransferIsGivenUp) {
   OnStage(8, [] {

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "drivers/hdmi_example/edid/edid_testdata.h"
+#include "tests/hdmi/realtime.h"
 #include "workqueue/core/report.h"
 #include "workqueue/core/runtime.h"
 
@@ -125,7 +126,7 @@ void Stage::StartDriver() {
   driver.on_work = [this](const WorkRun& run) {
     const int64_t shift = now_ns() - base::Now();  // speed 1: both clocks advance alike
     base::MutexLock lock(&mutex_);
-    started_.push_back({run.name, run.start_ns + shift, run.end_ns + shift});
+    started_.push_back({run.name, run.start_ns + shift, run.end_ns + shift, run.latency_ns});
   };
   if (options_.hdcp22) driver.hdcp22_authority = SimAuthority();
   if (options_.tune) options_.tune(driver);
@@ -300,7 +301,9 @@ void Stage::ClientStep(const ScriptStep& step) {
 void Stage::ProcessStep(const ScriptStep& step) {
   switch (step.process) {
     case ProcessOp::kNone:
-    case ProcessOp::kRealtimeJump:  // nothing here reads that clock
+      break;
+    case ProcessOp::kRealtimeJump:
+      JumpRealtime(step.a);
       break;
     case ProcessOp::kKillDevice:
       host_->SetReachable(false);
@@ -321,8 +324,13 @@ void Stage::ProcessStep(const ScriptStep& step) {
       StartDriver();
       break;
     case ProcessOp::kStopDriver:
-      // The driver's view: its events stand still, then all come at once.
+#if defined(UWQ_SIM)
+      // The device's time goes on: what it did meanwhile is found afterwards.
+      sim::StandStill(static_cast<base::Nanos>(static_cast<double>(step.a) / options_.speed));
+#else
+      // As far as it can be had without stopping the test: no event comes, then all do.
       host_->Pause(step.a);
+#endif
       break;
   }
 }

@@ -84,6 +84,7 @@ class Stage {
   struct Started {
     std::string name;
     int64_t start_ns, end_ns;
+    int64_t latency_ns;
   };
   // Runs of works, in order.
   std::vector<Started> started(const std::string& work);
@@ -96,6 +97,8 @@ class Stage {
     absl::Status status;
   };
   std::vector<Cec> cec();
+  // Works of strangers on the driver's queues (kQueueWorks, kResetFromPort); until Finish().
+  const std::vector<std::unique_ptr<DriverWork>>& extra() const { return extra_; }
   // The library must report nothing (a driver's mistake), but for this kind.
   void ExpectReports(core::ReportKind kind) { expected_report_ = kind; }
   size_t reports();

@@ -143,8 +143,9 @@ class HdmiDriver : private Hardware::Handler {
   // Errors: FailedPrecondition (removed, suspended, also if that overtook the reset).
   // Sleeps.
   absl::Status Reset();
-  // No work of the driver runs between the two, but for clients' callbacks.  Not from
-  // a work of hdmi-hpd.  Sleeps.
+  // No work of hdmi-hpd and hdmi-port runs between the two; CEC goes on, since a
+  // screen may wake us by it, and so do clients' callbacks.  Not from a work of
+  // hdmi-hpd.  Sleeps.
   absl::Status Suspend();
   absl::Status Resume();
   // See Cec::Request().
