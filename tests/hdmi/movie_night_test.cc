@@ -62,7 +62,8 @@ TEST(MovieNight, TenThousandPlugs) {
     options.tune = [](DriverOptions& driver) { driver.on_log = nullptr, driver.on_work = nullptr; };
     Stage stage(options);
     uint64_t random = 1;
-    for (int i = 0; i < 10000; ++i) {
+    // Some are too short to be seen.
+    for (int i = 0; stage.stats().plugs < 10000; ++i) {
       random = hdcp14_mix64(random);
       stage.Plug(static_cast<int>(random % HDMI_DEV_SLOTS));
       stage.RunFor(static_cast<int64_t>(random >> 8 & 1023) * kMs);  // from never seen to ENABLED
@@ -74,7 +75,6 @@ TEST(MovieNight, TenThousandPlugs) {
       }
     }
     EXPECT_EQ(stage.stats().plugs, stage.stats().unplugs);
-    EXPECT_GT(stage.stats().plugs, 5000);
     EXPECT_EQ(stage.stats().unplug_ns_max, 0) << "somebody waited";
     stage.Plug(kSlotTv);
     stage.RunFor(3 * kSecond);
