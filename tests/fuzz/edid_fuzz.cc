@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // edid_fuzz.cc: libFuzzer entry for everything that takes EDID bytes: the parser, the
 // block reader, mode choice, InfoFrames, and the reader of files.
-// edid_fuzz_test runs it without libFuzzer; the build line for libFuzzer stands in BUILD.
+// Its corpus are the project's own screens, drivers/hdmi_example/edid/testdata.
 // Invariant: no input faults, hangs, or breaks a promise of edid.h.
-// Read on: edid_mutator.h.
+// Read on: drivers/hdmi_example/edid/edid_mutator.h.
 #include <cstdio>
 #include <cstdlib>
 

@@ -2,7 +2,7 @@
 // edid_mutator.h: what the fuzz target and the mutation test both do with a
 // piece of input, and the seeded mutations of the latter.
 // Invariant: exercises every public function that takes bytes from outside.
-// Read on: edid_fuzz.cc, edid_mutation_test.cc.
+// Read on: tests/fuzz/edid_fuzz.cc, edid_mutation_test.cc.
 #ifndef UWQ_DRIVERS_HDMI_EXAMPLE_EDID_EDID_MUTATOR_H_
 #define UWQ_DRIVERS_HDMI_EXAMPLE_EDID_EDID_MUTATOR_H_
 
@@ -12,6 +12,8 @@
 
 #include "drivers/hdmi_example/edid/eddc.h"
 #include "drivers/hdmi_example/edid/edid.h"
+#include "drivers/hdmi_example/video/info_frame.h"
+#include "drivers/hdmi_example/video/mode_choice.h"
 
 namespace uwq::hdmi {
 
@@ -24,6 +26,11 @@ inline std::string ExerciseEdid(absl::Span<const uint8_t> bytes) {
     for (const EdidMode& mode : tolerant->modes) {
       if (mode.timing.htotal() == 0 || mode.timing.vtotal() == 0) return "mode without a size";
       if (mode.vic != 0 && FindVic(mode.vic) == nullptr) return "mode with an unknown VIC";
+    }
+    const LinkMode mode = ChooseMode(*tolerant, SourceLimits());
+    for (const InfoFrame& frame :
+         InfoFramesFor(mode, *tolerant, {ContentType::kGame, HdrMetadata()})) {
+      if (!CheckInfoFrame(frame).ok()) return "an InfoFrame that is none";
     }
     if (tolerant->block_tags.size() > static_cast<size_t>(kEdidBlocksMax)) return "too many blocks";
   } else if (tolerant.status().message().empty()) {
