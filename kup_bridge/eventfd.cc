@@ -14,6 +14,7 @@
 
 #include "kup_bridge/ring_map.h"
 #include "workqueue/base/check.h"
+#include "workqueue/base/sync.h"
 
 namespace uwq::kup {
 
@@ -45,12 +46,12 @@ class Completions {
 
  private:
   aio_context_t Context() {
-    aio_context_t context = __atomic_load_n(context_, __ATOMIC_ACQUIRE);
+    const base::AtomicRef<aio_context_t> shared(*context_);
+    aio_context_t context = shared.load(std::memory_order_acquire);
     if (context != 0) return context;
     if (syscall(SYS_io_setup, 64, &context) != 0) return 0;
     aio_context_t other = 0;
-    if (!__atomic_compare_exchange_n(context_, &other, context, false, __ATOMIC_ACQ_REL,
-                                     __ATOMIC_ACQUIRE)) {
+    if (!shared.compare_exchange_strong(other, context, std::memory_order_acq_rel)) {
       (void)syscall(SYS_io_destroy, context);
       return other;
     }
