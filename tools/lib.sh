@@ -40,6 +40,11 @@ uwq_bazel() {
       # The configurations share one output folder: without a cache, each change
       # from g++ to clang or to a sanitizer would build everything again.
       if [[ -z ${CI:-} ]]; then options+=("--disk_cache=$(uwq_cache_folder)"); fi
+      # Programs that are not optimised are position-independent at any rate; without
+      # this each file would be compiled a second time for archives that nobody links.
+      if [[ " $* " != *" -c "* && " $* " != *--compilation_mode* ]]; then
+        options+=(--force_pic)
+      fi
       ;;
   esac
   (cd "$UWQ_ROOT" && bazel "${startup[@]}" "$command" "${options[@]}" "$@")
