@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <ctime>
+#include <new>
 
 #include "kup_bridge/ring_map.h"
 #include "workqueue/base/check.h"
@@ -46,12 +47,12 @@ class Completions {
 
  private:
   aio_context_t Context() {
-    const base::AtomicRef<aio_context_t> shared(*context_);
-    aio_context_t context = shared.load(std::memory_order_acquire);
+    aio_context_t context = context_->load(std::memory_order_acquire);
     if (context != 0) return context;
     if (syscall(SYS_io_setup, 64, &context) != 0) return 0;
     aio_context_t other = 0;
-    if (!shared.compare_exchange_strong(other, context, std::memory_order_acq_rel)) {
+    if (!context_->compare_exchange_strong(other, context, std::memory_order_acq_rel,
+                                           std::memory_order_acquire)) {
       (void)syscall(SYS_io_destroy, context);
       return other;
     }
@@ -59,14 +60,14 @@ class Completions {
   }
 
   // A child of fork() has no context any more: it reads 0.
-  static aio_context_t* Page() {
+  static base::Atomic<aio_context_t>* Page() {
     void* page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     UWQ_CHECK(page != MAP_FAILED && madvise(page, 4096, MADV_WIPEONFORK) == 0);
-    return static_cast<aio_context_t*>(page);
+    return new (page) base::Atomic<aio_context_t>(0);
   }
 
   const Fd source_{memfd_create("kup-nothing", MFD_CLOEXEC)};
-  aio_context_t* const context_ = Page();
+  base::Atomic<aio_context_t>* const context_ = Page();
 };
 
 }  // namespace
