@@ -108,13 +108,14 @@ Nanos WorkerPool::Sample(Nanos now_ns) {
   };
   Candidate candidates[kSampleMax];
   int nr = 0;
-  bool stalled = false;
+  bool quiet, stalled = false;
   Nanos stalled_for_ns = 0;
   const RuntimeOptions& options = runtime->options();
   {
     PoolLock held(this);
     if (!watched) return kForever;
-    quiet_ticks_ = base::ListEmpty(&worklist) ? quiet_ticks_ + 1 : 0;
+    quiet = base::ListEmpty(&worklist);
+    quiet_ticks_ = quiet ? quiet_ticks_ + 1 : 0;
     if (quiet_ticks_ >= kQuietTicksMax) {
       watched = false;
       quiet_ticks_ = 0;
@@ -172,8 +173,10 @@ Nanos WorkerPool::Sample(Nanos now_ns) {
   }
   for (int i = 0; i < nr_hogs; ++i) runtime->CountHog(hogs[i]);
   if (stalled) runtime->ReportStall(this, stalled_for_ns);
-  return now_ns + (unbound() ? std::min(kUnboundTickNs, options.watchdog_thresh_ns / 4 + 1)
-                             : options.sample_interval_ns);
+  // Where nothing waits any more the ticks end soon, also those of an unbound pool.
+  return now_ns + (unbound() && !quiet
+                       ? std::min(kUnboundTickNs, options.watchdog_thresh_ns / 4 + 1)
+                       : options.sample_interval_ns);
 }
 
 // P5: from the warning threshold on, at 4, 5, 7, 11, 19 ...

@@ -154,12 +154,12 @@ bool WorkerPool::ManageLocked(Worker* worker) {
   do {
     // R2: if no worker can be made for that long, rescuers take over.
     mayday_at_ns = base::Now() + runtime->options().mayday_initial_ns;
-    watched = true;  // W1: nobody else may look at this pool for as long as that
-    UpdateAttendedLocked();
     lock.Unlock();
     runtime->PokeService();
     while (!CreateWorker().ok() && NeedToCreate()) {
+      AfterUnlock after;
       MutexLock held(&lock);
+      WatchLocked(&after);  // W1: nobody else may look at this pool for as long as that
       const base::Nanos retry_at = base::Now() + runtime->options().create_cooldown_ns;
       while (!stopping && NeedToCreateWorker(ViewLocked()) &&
              manager_cv_.WaitUntil(&lock, retry_at)) {

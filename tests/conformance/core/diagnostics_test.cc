@@ -83,6 +83,31 @@ UWQ_BODY(
   EXPECT_EQ(core::ReportCount(ReportKind::kStall), 0);
 }
 
+// Once nothing waits the sampler looks a few more times, 5 ms apart, and then sleeps for
+// good, also where its other looks are a second apart.
+UWQ_BODY(Diagnostics, SamplerEnds, .schedules = 50, .repeat = 1) {
+  for (const Kind kind : {Kind::kPerCpu, Kind::kUnbound, Kind::kOrdered}) {
+    Workqueue* const wq = env.Make(kind);
+    core::WorkerPool* const pool = wq->cpu_pwq[0].load()->pool.load();
+    const auto watched = [pool] {
+      base::MutexLock lock(&pool->lock);
+      return pool->watched;
+    };
+    Gate gate;
+    Item x([&] { gate.Pass(); }), y([&] { gate.Pass(); }), z([&] { gate.Pass(); });
+    for (Item* item : {&x, &y, &z}) EXPECT_TRUE(core::QueueWorkOn(0, wq, *item));
+    gate.AwaitArrivals();
+    gate.Open();
+    FlushWorkqueue(wq);
+    if (kSim) {
+      Sleep(1050 * kMillisecond);
+      EXPECT_FALSE(watched());
+    } else {
+      AwaitTrue([&] { return !watched(); });
+    }
+  }
+}
+
 // W6: busy queues and pools, line by line; idle queues are left out.
 UWQ_BODY(Diagnostics, T147_DumpFormat, .schedules = 20) {
   Workqueue* const wq = env.Alloc("busy", core::kWqPercpu | core::kWqFreezable, 1);
