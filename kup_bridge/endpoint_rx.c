@@ -355,7 +355,7 @@ int kup_end_turn_receive(struct kup_end *end, struct kup_msg *msg, int64_t deadl
   for (;;) {
     unsigned long flags = kup_lock_take(&end->rx_lock);
     int mine = end->my_turn, fresh = end->turn_held && !turn_is_stale(end), rc;
-    struct kup_msg got;
+    struct kup_msg got = {0}; /* for the analyser: a positive count has filled it */
 
     *msg = end->turn_msg;
     kup_lock_drop(&end->rx_lock, flags);

@@ -30,8 +30,11 @@ constexpr int kWaitBuckets = 64;
 
 WaitBucket* Buckets() {
   // Never destroyed; not from the heap, as mod_delayed_work() may be the first here (Q9).
-  alignas(WaitBucket) static unsigned char memory[kWaitBuckets * sizeof(WaitBucket)];
-  static WaitBucket* const buckets = new (memory) WaitBucket[kWaitBuckets];
+  alignas(WaitBucket) static unsigned char memory[kWaitBuckets][sizeof(WaitBucket)];
+  static WaitBucket* const buckets = [] {
+    for (auto& one : memory) new (&one) WaitBucket;
+    return reinterpret_cast<WaitBucket*>(memory);
+  }();
   return buckets;
 }
 WaitBucket& BucketOf(const WorkItem* work) {
