@@ -41,10 +41,11 @@ WaitBucket& BucketOf(const WorkItem* work) {
   return Buckets()[(reinterpret_cast<uintptr_t>(work) >> 5) % kWaitBuckets];
 }
 
-// The queue is that of a fork's parent, whose locks nobody may ever release here.
-bool OfForkedParent(const PoolWorkqueue* pwq) {
-  const WorkerPool* const pool = pwq->pool.load(std::memory_order_acquire);
-  return pool != nullptr && pool->runtime->forked();
+// From a pool that is no more.  False: the word has moved on, look again.
+bool TakeBack(WorkItem* work, Word seen) {
+  if (!Abandon(work, seen)) return false;
+  base::ListInit(&work->entry);
+  return true;
 }
 
 base::Atomic<TimerStealFn> timer_steal{nullptr};
@@ -83,9 +84,12 @@ bool WaitAtDoor(WorkItem* work, Word seen) {
 }
 
 // Under its pool's lock: off the list, accounts settled (C6).
-bool StealQueued(WorkItem* work, PoolWorkqueue* pwq) {
+bool StealQueued(WorkItem* work, Word seen) {
+  PoolWorkqueue* const pwq = PwqOf(seen);
   WorkerPool* const pool = pwq->pool.load(std::memory_order_acquire);
   if (pool == nullptr) return false;
+  // Of a fork's parent, whose locks nobody may ever release here.
+  if (pool->runtime->forked()) return TakeBack(work, seen);
   PoolLock lock(pool);
   const Word word = LoadWord(work);
   // It may have been run, stolen or queued elsewhere; the pwq may be recycled.
@@ -153,14 +157,10 @@ bool GrabPending(WorkItem* work, bool timer) {
   for (;;) {
     const Word old = Claim(work);
     if ((old & kPending) == 0) return false;
-    const bool abandoned = OnList(old) && OfForkedParent(PwqOf(old));
-    if (OnList(old) && !abandoned) {
-      if (StealQueued(work, PwqOf(old))) return true;
-    } else if (abandoned || AtDoor(old)) {
-      if (!abandoned && WaitAtDoor(work, old)) continue;
-      if (!Abandon(work, old)) continue;
-      base::ListInit(&work->entry);
-      return true;
+    if (OnList(old)) {
+      if (StealQueued(work, old)) return true;
+    } else if (AtDoor(old)) {
+      if (!WaitAtDoor(work, old) && TakeBack(work, old)) return true;
     } else if ((old & kTimer) != 0) {
       if (!timer) {
         // D8: the kernel spins here until the timer fires.
