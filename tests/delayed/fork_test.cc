@@ -4,39 +4,24 @@
 // leaves the parent alone, what is new works.
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 
 #include "delayed/delayed_work.h"
 #include "tests/delayed/fixture.h"
+#include "tests/runtime/in_child.h"
 #include "workqueue/base/fault.h"
 #include "workqueue/rcu_work.h"
 
 namespace uwq {
 namespace {
-
-// Runs `body` in a child and expects that it returns true; ten seconds are a hang.
-void InChild(const std::function<bool()>& body) {
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    alarm(10);
-    _exit(body() ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
-  EXPECT_EQ(WEXITSTATUS(status), 0);
-}
 
 // The first time, in seconds from now, at which a timerfd of this process is due.
 int64_t FirstTimerfd() {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/runtime/in_child.h"
 #include "workqueue/core/item.h"
 #include "workqueue/core/report.h"
 #include "workqueue/core/runtime.h"
@@ -145,21 +146,6 @@ TEST(Process, IdleWithoutWakeUps) { ExpectIdle(0); }
 TEST(Process, IdleAfterSpinning) { ExpectIdle(RuntimeOptions().idle_spin_ns); }
 
 // --- fork -----------------------------------------------------------------------------------
-
-// Runs `body` in a child and expects that it returns true; ten seconds are a hang.
-void InChild(const std::function<bool()>& body) {
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    alarm(10);
-    _exit(body() ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status)
-                                 << (WTERMSIG(status) == SIGALRM ? ": it hung" : "");
-  EXPECT_EQ(WEXITSTATUS(status), 0);
-}
 
 bool RunsItems(Runtime* runtime) {
   auto wq = AllocWorkqueue(runtime, {"child", kWqUnbound, 0});
