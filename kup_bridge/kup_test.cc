@@ -17,38 +17,16 @@
 
 #include "gtest/gtest.h"
 #include "kup_bridge/kupdev.h"
+#include "kup_bridge/life_fixture.h"
 
 namespace {
-
-std::string UniqueName() {
-  static int n = 0;
-  return "fake:kup_test" + std::to_string(++n);
-}
 
 std::string Text(const kup_msg& msg) {
   return std::string(static_cast<const char*>(msg.data), msg.len);
 }
 
-class KupTest : public ::testing::Test {
+class KupTest : public uwq::kup::KupDevice {
  protected:
-  // A device with `opts`, and a user of its channel 0.
-  void Start(const kupdev_opts& opts = {}) {
-    name_ = UniqueName();
-    ASSERT_EQ(kupdev_open(name_.c_str(), &opts, &sc_), 0);
-    ASSERT_EQ(kup_open(name_.c_str(), &dev_), 0) << kup_error_text();
-    ASSERT_EQ(kup_attach(dev_, 0, 0, &ch_), 0) << kup_error_text();
-  }
-  void TearDown() override {
-    kup_close(dev_);
-    if (sc_ != nullptr) kupdev_unload(sc_);
-  }
-  // Waits until the device has seen the user of channel 0 leave.
-  void AwaitEvent(uint32_t kind) {
-    kupdev_event event;
-    do {
-      ASSERT_EQ(kupdev_wait_event(sc_, &event, -1), 0);
-    } while (event.kind != kind);
-  }
   std::string Receive(int timeout_ms = -1) {
     kup_msg msg;
     const int rc = kup_receive(ch_, &msg, timeout_ms);
@@ -72,11 +50,6 @@ class KupTest : public ::testing::Test {
     return kup_send(ch_, 1, text.data(), static_cast<uint32_t>(text.size()), timeout_ms);
   }
   static std::string Error(int error) { return "error " + std::to_string(error); }
-
-  std::string name_;
-  kupdev_softc* sc_ = nullptr;
-  kup_dev* dev_ = nullptr;
-  kup_chan* ch_ = nullptr;
 };
 
 /* ---- bad input: each its own error (issue 5, "Bad input") ------------------------- */
@@ -106,7 +79,7 @@ TEST_F(KupTest, BadNames) {
 
 TEST_F(KupTest, BadDeviceOptions) {
   kupdev_softc* sc;
-  const std::string name = UniqueName();
+  const std::string name = uwq::kup::UniqueName();
   const auto open = [&](kupdev_opts opts) { return kupdev_open(name.c_str(), &opts, &sc); };
   kupdev_opts opts = {};
   opts.d2u_size = 4096 + 16;

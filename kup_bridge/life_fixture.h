@@ -16,11 +16,16 @@
 
 namespace uwq::kup {
 
-class KupLife : public ::testing::Test {
+inline std::string UniqueName() {
+  static int n = 0;
+  return "fake:kup_test" + std::to_string(++n);
+}
+
+// A device, and a user of its channel 0.
+class KupDevice : public ::testing::Test {
  protected:
   void Start(const kupdev_opts& opts = {}) {
-    static int n = 0;
-    name_ = "fake:kup_life" + std::to_string(++n);
+    name_ = UniqueName();
     ASSERT_EQ(kupdev_open(name_.c_str(), &opts, &sc_), 0);
     ASSERT_EQ(kup_open(name_.c_str(), &dev_), 0) << kup_error_text();
     ASSERT_EQ(kup_attach(dev_, 0, 0, &ch_), 0) << kup_error_text();
@@ -29,13 +34,25 @@ class KupLife : public ::testing::Test {
     kup_close(dev_);
     if (sc_ != nullptr) kupdev_unload(sc_);
   }
+  // Waits until the device has seen it of channel 0's user; returns the event's reason.
   uint32_t AwaitEvent(uint32_t kind) {
     kupdev_event event;
     do {
-      EXPECT_EQ(kupdev_wait_event(sc_, &event, -1), 0);
+      const int rc = kupdev_wait_event(sc_, &event, -1);
+      EXPECT_EQ(rc, 0);
+      if (rc != 0) return 0;
     } while (event.kind != kind);
     return event.bad;
   }
+
+  std::string name_;
+  kupdev_softc* sc_ = nullptr;
+  kup_dev* dev_ = nullptr;
+  kup_chan* ch_ = nullptr;
+};
+
+class KupLife : public KupDevice {
+ protected:
   void Reattach() {
     kup_detach(ch_);
     AwaitEvent(KUPDEV_DETACHED);
@@ -62,11 +79,6 @@ class KupLife : public ::testing::Test {
   int Send(const std::string& t) {
     return kup_send(ch_, 1, t.data(), static_cast<uint32_t>(t.size()), 0);
   }
-
-  std::string name_;
-  kupdev_softc* sc_ = nullptr;
-  kup_dev* dev_ = nullptr;
-  kup_chan* ch_ = nullptr;
 };
 
 // Two buffers each way.
