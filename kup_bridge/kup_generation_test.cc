@@ -43,6 +43,31 @@ TEST_F(KupLife, ReplyThatRacesWithTheNextUserIsStale) {
   EXPECT_EQ(kupdev_give_back(sc_, 0, &request, 1), 0);
 }
 
+// Likewise one that was not even taken when its user went: ids begin anew with each user.
+TEST_F(KupLife, RequestOfAnEarlierUserIsAnsweredToNobody) {
+  Start();
+  EXPECT_EQ(kup_call(ch_, 1, "mine", 4, nullptr, 0, 0), -ETIMEDOUT);
+  ASSERT_EQ(kup_request(ch_, 1, 5, "too", 3), 0);
+  Reattach();
+  int answered = 0;
+  std::thread user([&] { answered = kup_call(ch_, 1, "next", 4, nullptr, 0, -1); });
+  for (const char* text : {"mine", "too"}) {
+    kup_msg msg;
+    ASSERT_EQ(kupdev_take(sc_, 0, &msg, -1), 0);
+    EXPECT_EQ(std::string(static_cast<const char*>(msg.data), msg.len), text);
+    EXPECT_EQ(msg.flags & KUP_REC_REQUEST, 0);
+    EXPECT_LT(kupdev_reply(sc_, 0, &msg, 0, "r", 1), 0) << text;
+    EXPECT_EQ(kupdev_give_back(sc_, 0, &msg, 1), 0);
+  }
+  kup_msg msg;
+  ASSERT_EQ(kupdev_take(sc_, 0, &msg, -1), 0);
+  EXPECT_EQ(kupdev_reply(sc_, 0, &msg, 0, "right", 5), 0);
+  EXPECT_EQ(kupdev_give_back(sc_, 0, &msg, 1), 0);
+  user.join();
+  EXPECT_EQ(answered, 5);
+  EXPECT_EQ(Receive(), "EAGAIN");
+}
+
 // Each failure of a reply has its own number, at either end.
 TEST_F(KupLife, ReplyTellsWhyItFailed) {
   kupdev_opts opts = {};

@@ -126,7 +126,8 @@ int kupdev_post_wait(struct kupdev_softc *sc, int chan_id, const struct kup_vec 
 
 /*
  * Takes the next message without a copy; -EPIPE when the user is gone and all it
- * sent was taken.  Give each one back, in any order.
+ * sent was taken.  Give each one back, in any order.  A request that is taken when
+ * another user has come is a plain message: KUP_REC_REQUEST is gone from its flags.
  */
 int kupdev_take(struct kupdev_softc *sc, int chan_id, struct kup_msg *msg, int timeout_ms);
 /* Takes up to `n`, waits for the first only; returns how many, or -errno. */

@@ -66,6 +66,7 @@ static uint64_t carry_u2d(struct kup_channel *ch, struct kup_mem *to, uint32_t *
     span = kup_rec_span(rec.len);
     if (rec.len > rx->max_record || span > rx->head_seen - pos) break;
     rec.flags |= carried_flags(&rec) & KUP_REC_DISCARD;
+    rec.flags &= ~KUP_REC_REQUEST; /* who asked is gone, and its successor may use the same id */
     memcpy(to->u2d + at + sizeof(rec), rx->data + at + sizeof(rec), rec.len);
     kup_header_put(to->u2d + at, &rec);
     *seq = rec.seq + 1;
