@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kup_bridge/channel.h"
 
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 
 #include <algorithm>
@@ -165,23 +164,11 @@ void WireEnd(kup_chan* ch) {
 }
 
 absl::Status MakePollFd(kup_chan* ch) {
-  ch->poll_fd = Fd(epoll_create1(EPOLL_CLOEXEC));
-  if (!ch->poll_fd.valid()) return absl::ErrnoToStatus(errno, "kup: epoll");
-  epoll_event event = {};
-  event.events = EPOLLIN;
-  if (epoll_ctl(ch->poll_fd.get(), EPOLL_CTL_ADD, ch->link->wake_fd, &event) != 0) {
+  ch->poll_fd = ch->sleeper.PollFd();
+  if (ch->poll_fd == -EPERM) {
     return ErrnoStatus(EPROTO, "kup: the device sent a descriptor that cannot be polled");
   }
-  if (ch->link->bell_fd >= 0 &&
-      epoll_ctl(ch->poll_fd.get(), EPOLL_CTL_ADD, ch->link->bell_fd, &event) != 0) {
-    return absl::ErrnoToStatus(errno, "kup: epoll on the doorbell");
-  }
-  if (ch->link->hangup_fd < 0) return absl::OkStatus();
-  event.events = 0;  // a hang-up is always reported
-  if (epoll_ctl(ch->poll_fd.get(), EPOLL_CTL_ADD, ch->link->hangup_fd, &event) != 0) {
-    return absl::ErrnoToStatus(errno, "kup: epoll on the connection");
-  }
-  return absl::OkStatus();
+  return ch->poll_fd >= 0 ? absl::OkStatus() : absl::ErrnoToStatus(-ch->poll_fd, "kup: epoll");
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ struct kup_chan {
   std::unique_ptr<uwq::kup::Link> link;
   uwq::kup::Mapping map_dev, map_d2u, map_user, map_u2d, map_frames_d2u, map_frames_u2d;
   uwq::kup::Sleeper sleeper;
-  uwq::kup::Fd poll_fd;  // epoll of wake and hangup
+  int poll_fd = -1;  // the sleeper's
 };
 
 struct kup_dev {

@@ -198,7 +198,7 @@ int kup_release(struct kup_chan* ch, const struct kup_msg* msgs, int n) {
   return kup_end_release(&ch->end, msgs, n);
 }
 
-int kup_fd(const struct kup_chan* ch) { return ch->poll_fd.get(); }
+int kup_fd(const struct kup_chan* ch) { return ch->poll_fd; }
 
 void kup_set_spin(struct kup_chan* ch, int64_t max_ns) {
   kup_store(&ch->end.spin_max_ns, max_ns);

@@ -158,7 +158,8 @@ int kup_release(struct kup_chan *ch, const struct kup_msg *msgs, int n);
 /*
  * For event loops: readable when there may be messages, room for senders, or the
  * end of the device.  Then receive (time-out 0) until -EAGAIN, which leaves it
- * quiet and armed.  Owned by the channel.
+ * quiet and armed.  Other threads may wait in calls meanwhile; what they set aside makes
+ * it readable, too.  One loop per channel.  Owned by the channel.
  */
 int kup_fd(const struct kup_chan *ch);
 /*

@@ -17,6 +17,7 @@
 
 #include "gtest/gtest.h"
 #include "kup_bridge/kupdev.h"
+#include "kup_bridge/kupdev_core.h"
 #include "kup_bridge/life_fixture.h"
 
 namespace {
@@ -383,6 +384,67 @@ TEST_F(KupTest, CallIsAnsweredByIdAndOtherMessagesAreKept) {
   device.join();
   EXPECT_EQ(Receive(0), "event 1");
   EXPECT_EQ(Receive(0), "event 2");
+}
+
+// Goal: an event loop hears of what comes while another thread waits for something else
+// on the channel, and at once.  Method: the loop looks only when the waiter has set the
+// message aside and taken the signal off the eventfd that both wait for.
+class LoopBesideAWaiter : public KupTest {
+ protected:
+  static void AwaitSetAside(kup_end* end, int wake_fd) {
+    for (uint32_t n = 0; n == 0 || Readable(wake_fd); std::this_thread::yield()) {
+      const unsigned long flags = kup_lock_take(&end->rx_lock);
+      n = end->stash_last - end->stash_first;
+      kup_lock_drop(&end->rx_lock, flags);
+    }
+  }
+};
+
+TEST_F(LoopBesideAWaiter, InCall) {
+  Start();
+  EXPECT_EQ(Receive(0), Error(EAGAIN)) << "arms it";
+  std::thread caller([&] { EXPECT_EQ(kup_call(ch_, 5, "q", 1, nullptr, 0, -1), 1); });
+  kup_msg msg;
+  ASSERT_EQ(kupdev_take(sc_, 0, &msg, -1), 0);
+  for (const char* text : {"one", "two"}) {
+    ASSERT_EQ(Post(text), 0);
+    AwaitSetAside(&ch_->end, ch_->link->wake_fd);
+    EXPECT_TRUE(Readable(kup_fd(ch_)));
+    EXPECT_EQ(Receive(0), text);
+    EXPECT_EQ(Receive(0), Error(EAGAIN));
+    EXPECT_FALSE(Readable(kup_fd(ch_)));
+  }
+  ASSERT_EQ(kupdev_reply(sc_, 0, &msg, 0, "r", 1), 0);
+  ASSERT_EQ(kupdev_give_back(sc_, 0, &msg, 1), 0);
+  caller.join();
+}
+
+TEST_F(LoopBesideAWaiter, InTurns) {
+  Start();
+  EXPECT_EQ(Receive(0), Error(EAGAIN)) << "arms it";
+  std::thread waiter([&] { EXPECT_NE(kernproxy_receive(ch_, 0), nullptr); });
+  ASSERT_EQ(Post("event"), 0);
+  AwaitSetAside(&ch_->end, ch_->link->wake_fd);
+  EXPECT_TRUE(Readable(kup_fd(ch_)));
+  EXPECT_EQ(Receive(0), "event");
+  kupdev_pass(sc_, 0);
+  waiter.join();
+}
+
+TEST_F(LoopBesideAWaiter, OfTheDevice) {
+  Start();
+  EXPECT_EQ(Take(0), Error(EAGAIN)) << "arms it";
+  const int loop = kupdev_fd(sc_, 0);
+  std::thread caller([&] { EXPECT_EQ(kupdev_call(sc_, 0, 5, "q", 1, nullptr, 0, -1), 1); });
+  kup_msg msg;
+  ASSERT_EQ(kup_receive(ch_, &msg, -1), 0);
+  ASSERT_EQ(Send("event"), 0);
+  AwaitSetAside(&sc_->channels[0].end, ch_->link->signal_fd);
+  EXPECT_TRUE(Readable(loop));
+  EXPECT_EQ(Take(0), "event");
+  ASSERT_EQ(kup_reply(ch_, &msg, 0, "r", 1), 0);
+  ASSERT_EQ(kup_release(ch_, &msg, 1), 0);
+  caller.join();
 }
 
 TEST_F(KupTest, CallTimesOutAndTheLateReplyIsDropped) {

@@ -198,8 +198,9 @@ int kupdev_get_stats(struct kupdev_softc *sc, int chan_id, struct kupdev_stats *
 #ifndef __KERNEL__
 /*
  * For an event loop of the device process: readable when there may be messages,
- * room or news of the user.  Take until -EAGAIN before waiting for it again.
- * Owned by the device.
+ * room or news of the user, also when another thread waits in a call and sets them aside.
+ * Take until -EAGAIN before waiting for it again.  One loop per channel.  -errno: out of
+ * descriptors.  Owned by the device.
  */
 int kupdev_fd(struct kupdev_softc *sc, int chan_id);
 #else

@@ -436,7 +436,7 @@ int kupdev_fd(struct kupdev_softc* sc, int chan_id) {
     return -ECHRNG;
   }
   auto* wait = kup_core_wait(sc, static_cast<uint32_t>(chan_id));
-  return static_cast<uwq::kup::Sleeper*>(wait->impl)->wake_fd();
+  return static_cast<uwq::kup::Sleeper*>(wait->impl)->PollFd();
 }
 
 }  // extern "C"

@@ -2,9 +2,11 @@
 #include "kup_bridge/sleeper.h"
 
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "kup_bridge/eventfd.h"
@@ -75,29 +77,64 @@ bool Sleeper::Sleep(uint64_t epoch, base::Nanos deadline_ns) {
     in_time = Poll(deadline_ns) == 0;
     mu_.Lock();
     leader_ = false;
-    if (in_time) epoch_.fetch_add(1, std::memory_order_release);
     // Also after a time-out: somebody else must poll now.
-    cv_.NotifyAll();
-    if (!in_time) break;
+    if (in_time) {
+      MoveOn();
+      TellLoop();
+    } else {
+      cv_.NotifyAll();
+      break;
+    }
   }
   return in_time;
 }
 
-void Sleeper::Kick() {
-  base::MutexLock lock(&mu_);
+void Sleeper::MoveOn() {
   epoch_.fetch_add(1, std::memory_order_release);
   if (leader_) SignalOwn(kick_.get());
   cv_.NotifyAll();
 }
 
+void Sleeper::TellLoop() {
+  if (!poll_.valid() || told_) return;
+  told_ = true;
+  SignalOwn(news_.get());
+}
+
+void Sleeper::Kick() {
+  base::MutexLock lock(&mu_);
+  MoveOn();
+  TellLoop();
+}
+
+int Sleeper::PollFd() {
+  base::MutexLock lock(&mu_);
+  if (poll_.valid()) return poll_.get();
+  Fd news(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), poll(epoll_create1(EPOLL_CLOEXEC));
+  if (!news.valid() || !poll.valid()) return -errno;
+  for (const int fd : {wake_fd_, hangup_fd_, bell_fd_, news.get()}) {
+    epoll_event event = {};
+    if (fd != hangup_fd_) event.events = EPOLLIN;  // a hang-up is always reported
+    if (fd >= 0 && epoll_ctl(poll.get(), EPOLL_CTL_ADD, fd, &event) != 0) return -errno;
+  }
+  news_ = std::move(news);
+  poll_ = std::move(poll);
+  return poll_.get();
+}
+
 void Sleeper::Drain() {
-  // Always: a thread that armed but does not sleep yet must not miss what we took.
   const bool woken = wake_fd_ >= 0 && DrainEventFd(wake_fd_);
-  if ((bell_fd_ >= 0 && drain_bell_()) || woken) Kick();
+  const bool rung = bell_fd_ >= 0 && drain_bell_();
+  base::MutexLock lock(&mu_);
+  // Always: a thread that armed but does not sleep yet must not miss what we took.
+  if (woken || rung) MoveOn();
+  if (told_) (void)DrainEventFd(news_.get());
+  told_ = false;
 }
 
 void Sleeper::Renotify() {
-  if (wake_fd_ >= 0) SignalShared(wake_fd_);
+  base::MutexLock lock(&mu_);
+  TellLoop();
 }
 
 }  // namespace uwq::kup

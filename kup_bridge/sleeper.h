@@ -5,10 +5,13 @@
 //
 // An eventfd wakes whoever polls it, but the first to read it takes the news
 // from the others.  So one thread at a time (the leader) polls, and the rest
-// wait on a condition variable that the leader notifies.
+// wait on a condition variable that the leader notifies.  An event loop is a waiter,
+// too, and the leader may take the news from its descriptor as well, so PollFd() holds
+// an eventfd beside the peer's that no leader touches: whoever wakes the others writes it.
 //
 // Invariant: a waiter that took its epoch before it armed the ring and re-checked
-// returns from Sleep() after any wake-up that came later.
+// returns from Sleep() after any wake-up that came later; and after any that comes later
+// than Drain(), PollFd() is readable.
 #ifndef UWQ_KUP_BRIDGE_SLEEPER_H_
 #define UWQ_KUP_BRIDGE_SLEEPER_H_
 
@@ -57,21 +60,33 @@ class Sleeper {
   // for long; no system call unless a leader sleeps.
   void Kick() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // For event loops: takes the signal off the eventfd before the ring is armed,
-  // and passes it on to threads that sleep.
+  // For event loops: a descriptor that becomes readable when the peer signals or hangs
+  // up, or when Kick() is called.  Made by the first call, after SetFds() and SetBell();
+  // -errno if the system refuses one (-EPERM: a descriptor of the peer cannot be
+  // polled).  Owned by this.
+  int PollFd() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // For event loops: takes the signal off PollFd() before the ring is armed, and passes
+  // it on to threads that sleep.
   void Drain() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // For event loops: makes the eventfd readable.  No effect without one.
-  void Renotify();
+  // For event loops: makes PollFd() readable.  No effect without one.
+  void Renotify() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   int Poll(base::Nanos deadline_ns);  // < 0: deadline passed
+  // Something came: for everybody who waits.
+  void MoveOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TellLoop() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   base::Mutex mu_;
   base::CondVar cv_;
   base::Atomic<uint64_t> epoch_{0};  // changes under mu_
   base::Atomic<bool> hung_up_{false};
   bool leader_ ABSL_GUARDED_BY(mu_) = false;  // a thread is in Poll()
+  Fd poll_ ABSL_GUARDED_BY(mu_);              // epoll of the peer's descriptors and `news_`
+  Fd news_ ABSL_GUARDED_BY(mu_);              // eventfd
+  bool told_ ABSL_GUARDED_BY(mu_) = false;    // `news_` is readable
   Fd kick_;
   Fd owned_wake_;
   int wake_fd_ = -1;
