@@ -74,6 +74,11 @@ struct kup_end_call { /* on the stack of kup_end_call */
   int result;
 };
 
+struct kup_end_sender { /* on the stack of who waits for room */
+  struct kup_end_sender *next;
+  uint32_t len; /* of the record that does not fit */
+};
+
 enum kup_frame_state { KUP_FRAME_FREE = 0, KUP_FRAME_MINE = 1, KUP_FRAME_SENT = 2 };
 
 struct kup_frames_out { /* buffers that this end fills; under tx_lock */
@@ -116,7 +121,10 @@ struct kup_end {
   struct kup_lost lost; /* dropped and not yet told */
   uint64_t posted, dropped_records, dropped_bytes, signals;
   uint32_t next_id;
+  struct kup_end_sender *senders;
   struct kup_frames_out frames_out;
+  uint32_t frame_waiters; /* threads that wait for a frame, whatever the generation */
+  int frame_wanted;       /* an event loop was refused one, and got none since */
 
   struct kup_lock rx_lock;
   struct kup_rx rx;

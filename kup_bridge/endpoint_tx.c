@@ -177,35 +177,69 @@ static int addressee_gone(struct kup_end *end, uint32_t generation) {
   return kup_load(&end->rx_error);
 }
 
+/*
+ * Asks for the room of a record of `len` bytes.  There is one event index for all who
+ * wait, so it stands for the smallest record: crossing it wakes them all, and those who
+ * find no room arm again.  -EAGAIN: there is none, sleep from `*epoch` on.  tx_lock.
+ */
+static int arm_room(struct kup_end *end, uint32_t len, uint64_t *epoch) {
+  const struct kup_end_sender *other;
+  uint32_t smallest = len;
+  int rc;
+
+  for (other = end->senders; other; other = other->next)
+    if (other->len < smallest) smallest = other->len;
+  rc = tx_result(end, kup_tx_arm(&end->tx, smallest));
+  if (rc > 0 && smallest < len) {
+    /* Its owner can go on.  The epoch is that of after, or our own kick would wake us. */
+    kup_wait_kick(&end->wait);
+    *epoch = kup_wait_epoch(&end->wait);
+    rc = tx_result(end, kup_tx_arm(&end->tx, len));
+  }
+  return rc;
+}
+
+/* tx_lock */
+static void sender_leaves(struct kup_end *end, const struct kup_end_sender *sender) {
+  struct kup_end_sender **link = &end->senders;
+
+  while (*link != sender) link = &(*link)->next;
+  *link = sender->next;
+}
+
 int kup_end_post_wait(struct kup_end *end, uint32_t generation, const struct kup_vec *msgs, int n,
                       int64_t deadline) {
-  int done = 0;
+  struct kup_end_sender me;
+  int done = 0, waiting = 0, slept = 0;
 
   for (;;) {
     uint64_t epoch = kup_wait_epoch(&end->wait);
     unsigned long flags = kup_lock_take(&end->tx_lock);
-    int rc = addressee_gone(end, generation);
+    int rc = slept ? slept : addressee_gone(end, generation);
 
+    if (waiting) sender_leaves(end, &me);
+    waiting = 0;
     if (!rc) rc = post_locked(end, msgs + done, n - done);
     if (rc > 0) done += rc;
     if (done < n && (rc > 0 || rc == -EAGAIN)) {
-      uint32_t len = end->lost.records ? sizeof(end->lost) : msgs[done].len;
-
-      rc = tx_result(end, kup_tx_arm(&end->tx, len));
+      me.len = end->lost.records ? sizeof(end->lost) : msgs[done].len;
+      rc = arm_room(end, me.len, &epoch);
       if (rc == -EAGAIN) {
         end->ops->probe(end);
         if (kup_load(&end->tx_error)) rc = kup_load(&end->tx_error);
       }
+      if (rc == -EAGAIN && deadline != 0) {
+        me.next = end->senders;
+        end->senders = &me;
+        waiting = 1;
+      }
     }
     kup_lock_drop(&end->tx_lock, flags);
     if (done == n) return done;
-    if (rc == -EAGAIN) {
-      rc = deadline == 0 ? -EAGAIN : kup_wait_sleep(&end->wait, epoch, deadline);
-      if (rc == 0) continue;
-    } else if (rc > 0) {
-      continue;
-    }
-    return done ? done : rc;
+    if (waiting)
+      slept = kup_wait_sleep(&end->wait, epoch, deadline);
+    else if (rc <= 0)
+      return done ? done : rc;
   }
 }
 
@@ -267,14 +301,28 @@ static int find_frame(struct kup_frames_out *pool) {
   return -1;
 }
 
+/*
+ * The peer looks at our wait word when it gives a buffer back, so the word stays set as
+ * long as anybody wants one.  tx_lock.
+ */
+static void frame_taken(struct kup_end *end, int64_t deadline) {
+  if (deadline == 0) end->frame_wanted = 0;
+  if (!end->frame_waiters && !end->frame_wanted) kup_store(end->frames_out.wait_word, 0u);
+}
+
 int kup_end_frame_get(struct kup_end *end, struct kup_frame *frame, int64_t deadline) {
   struct kup_frames_out *pool = &end->frames_out;
+  int waited = 0, slept = 0;
 
   for (;;) {
     uint64_t epoch = kup_wait_epoch(&end->wait);
     unsigned long flags = kup_lock_take(&end->tx_lock);
     int rc = pool->count ? tx_check(end) : -EINVAL;
     int i = -1;
+
+    if (waited) end->frame_waiters--;
+    waited = 0;
+    if (!rc) rc = slept; /* -ETIMEDOUT, -EINTR: we have given up */
 
     if (!rc) {
       i = find_frame(pool);
@@ -284,7 +332,7 @@ int kup_end_frame_get(struct kup_end *end, struct kup_frame *frame, int64_t dead
         i = find_frame(pool);
       }
       if (i >= 0) {
-        kup_store(pool->wait_word, 0u);
+        frame_taken(end, deadline);
         pool->state[i] = KUP_FRAME_MINE;
         memset(frame, 0, sizeof(*frame));
         frame->data = pool->base + (size_t)i * pool->size;
@@ -294,13 +342,18 @@ int kup_end_frame_get(struct kup_end *end, struct kup_frame *frame, int64_t dead
       } else {
         end->ops->probe(end);
         rc = kup_load(&end->tx_error);
+        if (!rc && deadline == 0) {
+          end->frame_wanted = 1;
+          rc = -EAGAIN;
+        } else if (!rc) {
+          end->frame_waiters++;
+          waited = 1;
+        }
       }
     }
     kup_lock_drop(&end->tx_lock, flags);
-    if (rc) return rc;
-    if (i >= 0) return 0;
-    rc = deadline == 0 ? -EAGAIN : kup_wait_sleep(&end->wait, epoch, deadline);
-    if (rc) return rc;
+    if (!waited) return rc;
+    slept = kup_wait_sleep(&end->wait, epoch, deadline);
   }
 }
 
@@ -350,10 +403,12 @@ int kup_end_frame_send(struct kup_end *end, const struct kup_frame *frame, uint1
 
 int kup_end_frame_drop(struct kup_end *end, const struct kup_frame *frame) {
   unsigned long flags = kup_lock_take(&end->tx_lock);
-  int rc = frame_check(end, frame);
+  int rc = frame_check(end, frame), wanted;
 
   if (!rc) end->frames_out.state[frame->index] = KUP_FRAME_FREE;
+  wanted = end->frame_waiters || end->frame_wanted;
   kup_lock_drop(&end->tx_lock, flags);
+  if (!rc && wanted) kup_wait_kick(&end->wait);
   if (rc == -ESTALE) frame_stale(end, frame);
   return rc;
 }

@@ -124,6 +124,51 @@ TEST_F(KupLife, FramePoolRunsOutAndComesBack) {
   EXPECT_EQ(c.index, a.index);
 }
 
+// A thread that waits for a frame has told the peer so.
+class FrameWaiter : public KupLife {
+ protected:
+  void Start() { KupLife::Start(FrameOpts()); }
+  void TakeBoth() {
+    ASSERT_EQ(kupdev_frame_get(sc_, 0, &a_, 0), 0);
+    ASSERT_EQ(kupdev_frame_get(sc_, 0, &b_, 0), 0);
+  }
+  void Wait() {
+    waiter_ = std::thread([&] { EXPECT_EQ(kupdev_frame_get(sc_, 0, &got_, -1), 0); });
+    while (kup_load(&sc_->channels[0].mem->dev->frame_wait) == 0) std::this_thread::yield();
+  }
+  kup_frame a_, b_, got_;
+  std::thread waiter_;
+};
+
+TEST_F(FrameWaiter, GetsOneThatIsDropped) {
+  Start();
+  TakeBoth();
+  Wait();
+  EXPECT_EQ(kupdev_frame_drop(sc_, 0, &b_), 0);
+  waiter_.join();
+  EXPECT_EQ(got_.index, b_.index);
+}
+
+// Another thread takes the first one that comes back, before the peer has looked whether
+// anybody waits.
+TEST_F(FrameWaiter, IsNotForgottenWhenAnotherIsServed) {
+  Start();
+  TakeBoth();
+  ASSERT_EQ(kupdev_frame_send(sc_, 0, &a_, 7, 1, 0), 0);
+  ASSERT_EQ(kupdev_frame_send(sc_, 0, &b_, 7, 1, 0), 0);
+  Wait();
+  kup_msg msgs[2];
+  kup_frame in[2], other;
+  ASSERT_EQ(kup_receive_batch(ch_, msgs, 2, -1), 2);
+  for (int i : {0, 1}) ASSERT_EQ(kup_frame_open(ch_, &msgs[i], &in[i]), 0);
+  kup_store_release(&ch_->user_page->frame_done[in[0].index], in[0].use, KUP_SITE_FRAME);
+  EXPECT_EQ(kupdev_frame_get(sc_, 0, &other, 0), 0);
+  EXPECT_EQ(kup_frame_return(ch_, &in[1]), 0);
+  waiter_.join();
+  EXPECT_EQ(got_.index, b_.index);
+  EXPECT_EQ(kup_release(ch_, msgs, 2), 0);
+}
+
 TEST_F(KupLife, ForgedFrameDescriptorsPoison) {
   const kup_frame_desc kBad[] = {
       {2, 1, 1, 0}, {0xffffffffu, 1, 1, 0}, {0, 1, 64 * 1024 + 1, 0}, {0, 0, 1, 0}};

@@ -154,6 +154,22 @@ TEST_F(KupTest, OversizedAndFull) {
   EXPECT_EQ(Send(std::string(1000, 'x'), 10), -ETIMEDOUT);
 }
 
+// A short message that waits for room goes as soon as it fits, whatever longer one has
+// waited, too, and given up.
+TEST_F(KupTest, ShortSenderIsNotForgottenForALongOne) {
+  kupdev_opts opts = {};
+  opts.d2u_size = opts.u2d_size = 4096;
+  Start(opts);
+  const std::string text(16, 'x');
+  while (Send(text) == 0) continue;
+  std::thread sender([&] { EXPECT_EQ(Send(text, -1), 0) << kup_error_text(); });
+  const uint64_t armed = sizeof(kup_rec) + text.size() - 1;  // the tail that suffices, less one
+  while (kup_load(&ch_->user_page->u2d_space_at) != armed) std::this_thread::yield();
+  EXPECT_EQ(Send(std::string(1000, 'x'), 10), -ETIMEDOUT);
+  EXPECT_EQ(Take(), text);
+  sender.join();
+}
+
 /* ---- messages ------------------------------------------------------------------------ */
 
 TEST_F(KupTest, BothWaysWithLengthsTypesAndIds) {
