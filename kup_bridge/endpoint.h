@@ -120,6 +120,7 @@ struct kup_end {
   uint64_t *starts;     /* a bit per KUP_ALIGN bytes of the ring: a record of ours starts here */
   struct kup_lost lost; /* dropped and not yet told */
   uint64_t posted, dropped_records, dropped_bytes, signals;
+  uint32_t reserved; /* bytes between kup_end_reserve and its commit */
   uint32_t next_id;
   struct kup_end_sender *senders;
   struct kup_frames_out frames_out;
@@ -168,11 +169,12 @@ int kup_end_post_wait(struct kup_end *end, uint32_t generation, const struct kup
                       int64_t deadline);
 /*
  * Reserves `len` bytes in place: returns with tx_lock held and the flags in
- * `*flags`, unless it fails.  End with commit (`len` < 0 gives up).
+ * `*flags`, unless it fails.  End with commit (`len` < 0 gives up).  -EINVAL: more than
+ * was reserved, so nothing went.
  */
 int kup_end_reserve(struct kup_end *end, uint32_t len, void **payload, unsigned long *flags);
-void kup_end_commit(struct kup_end *end, int64_t len, uint16_t type, uint16_t rec_flags,
-                    uint32_t id, unsigned long flags);
+int kup_end_commit(struct kup_end *end, int64_t len, uint16_t type, uint16_t rec_flags, uint32_t id,
+                   unsigned long flags);
 
 /* Pure polling: no system call, no arming.  How many (0: none), or -errno. */
 int kup_end_poll(struct kup_end *end, struct kup_msg *msgs, int n, int kind);

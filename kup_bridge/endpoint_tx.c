@@ -255,16 +255,20 @@ int kup_end_reserve(struct kup_end *end, uint32_t len, void **payload, unsigned 
     return rc;
   }
   *payload = to;
+  end->reserved = len;
   return 0;
 }
 
-void kup_end_commit(struct kup_end *end, int64_t len, uint16_t type, uint16_t rec_flags,
-                    uint32_t id, unsigned long flags) {
-  if (len >= 0) {
+int kup_end_commit(struct kup_end *end, int64_t len, uint16_t type, uint16_t rec_flags, uint32_t id,
+                   unsigned long flags) {
+  int rc = len > end->reserved ? -EINVAL : 0;
+
+  if (len >= 0 && !rc) {
     commit(end, (uint32_t)len, type, rec_flags & ~KUP_REC_DISCARD, id);
     publish(end);
   }
   kup_lock_drop(&end->tx_lock, flags);
+  return rc;
 }
 
 int kup_end_reply(struct kup_end *end, const struct kup_msg *request, int error, const void *data,

@@ -170,11 +170,14 @@ int kup_reserve(struct kup_chan* ch, uint32_t len, void** payload) {
   return 0;
 }
 
-void kup_commit(struct kup_chan* ch, uint32_t len, uint16_t type, uint32_t id) {
-  kup_end_commit(&ch->end, len, type, 0, id, ch->reserve_flags);
+int kup_commit(struct kup_chan* ch, uint32_t len, uint16_t type, uint32_t id) {
+  const int rc = kup_end_commit(&ch->end, len, type, 0, id, ch->reserve_flags);
+  return rc == 0 ? 0 : Fail(rc, absl::StrCat("kup: ", len, " bytes were not reserved"));
 }
 
-void kup_abort(struct kup_chan* ch) { kup_end_commit(&ch->end, -1, 0, 0, 0, ch->reserve_flags); }
+void kup_abort(struct kup_chan* ch) {
+  (void)kup_end_commit(&ch->end, -1, 0, 0, 0, ch->reserve_flags);  // giving up cannot fail
+}
 
 int kup_receive_batch(struct kup_chan* ch, struct kup_msg* msgs, int n, int timeout_ms) {
   if (n <= 0) return -EINVAL;

@@ -140,10 +140,11 @@ int kup_send_batch(struct kup_chan *ch, const struct kup_vec *msgs, int n, int t
 
 /*
  * Sends without a copy: room for `len` bytes in place, to be filled and committed
- * by the same thread.  Between the two no other thread can send.
+ * by the same thread.  Between the two no other thread can send.  Commit may say less
+ * than was reserved; more is -EINVAL, and nothing is sent.
  */
 int kup_reserve(struct kup_chan *ch, uint32_t len, void **payload);
-void kup_commit(struct kup_chan *ch, uint32_t len, uint16_t type, uint32_t id);
+int kup_commit(struct kup_chan *ch, uint32_t len, uint16_t type, uint32_t id);
 void kup_abort(struct kup_chan *ch);
 
 /* Receives without a copy.  Release each message, in any order, from any thread. */

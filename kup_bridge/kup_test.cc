@@ -192,9 +192,11 @@ TEST_F(KupTest, ZeroCopySend) {
   void* payload;
   ASSERT_EQ(kup_reserve(ch_, 100, &payload), 0);
   memcpy(payload, "in place", 8);
-  kup_commit(ch_, 8, 3, 5);
+  EXPECT_EQ(kup_commit(ch_, 8, 3, 5), 0);
   ASSERT_EQ(kup_reserve(ch_, 100, &payload), 0);
   kup_abort(ch_);
+  ASSERT_EQ(kup_reserve(ch_, 4, &payload), 0);
+  EXPECT_EQ(kup_commit(ch_, 5, 3, 5), -EINVAL) << "more than was reserved";
   EXPECT_EQ(Take(), "in place");
   EXPECT_EQ(Take(0), Error(EAGAIN));
   EXPECT_EQ(kup_reserve(ch_, 1u << 30, &payload), -EMSGSIZE);

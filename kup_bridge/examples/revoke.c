@@ -18,7 +18,7 @@ int main(void) {
   MUST(kup_reserve(ch, 1000, &room)); /* the user is in the middle of a message */
   MUST(kupdev_revoke(sc, 0));
   memset(room, 0xff, 1000); /* goes nowhere, harms nobody */
-  kup_commit(ch, 1000, 1, 0);
+  MUST(kup_commit(ch, 1000, 1, 0));
   int rc = kup_receive(ch, &msg, -1);
   printf("after revocation: %s (%s)\n", strerror(-rc), kup_error_text());
   if (rc != -ENODEV || kupdev_take(sc, 0, &msg, 0) == 0) return 1;
