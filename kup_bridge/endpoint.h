@@ -106,7 +106,8 @@ struct kup_end {
   /* Sticky results, negative errno.  rx_error counts once the ring is empty, unless fatal. */
   int rx_error;
   int tx_error;
-  int fatal; /* poisoned or revoked: do not even drain */
+  int fatal;            /* poisoned or revoked: do not even drain */
+  kup_count_t poisoned; /* 1: somebody has said so; either direction may find a reason */
   uint32_t bad;
   uint64_t bad_pos;
   const uint32_t *peer_state; /* shared; NULL: none to look at */

@@ -66,6 +66,30 @@ static int deliver_reply(struct kup_end *end, const struct kup_view *view) {
 }
 
 /*
+ * Does a turn of this user wait to be taken already?  Then it has none to pass.  Those of
+ * earlier users, which nobody will answer, go.  rx_lock.
+ */
+static int has_turn(struct kup_end *end) {
+  uint32_t from, to = end->stash_first;
+  int found = 0;
+
+  for (from = end->stash_first; from != end->stash_last; from++) {
+    struct kup_msg *msg = &end->stash[from & (KUP_WINDOW - 1)];
+
+    if (kind_of(msg) == KUP_KIND_TURN) {
+      if (kup_msg_generation(msg) != end->generation) {
+        (void)end->ops->release_stale(end, kup_msg_generation(msg), (uint32_t)msg->token);
+        continue;
+      }
+      found = 1;
+    }
+    end->stash[to++ & (KUP_WINDOW - 1)] = *msg;
+  }
+  end->stash_last = to;
+  return found;
+}
+
+/*
  * Hands out up to `n` messages of `kind`, sets others aside and delivers
  * replies.  Returns how many, or -errno if none.  `*kick`: somebody else has
  * something to look at.  rx_lock.
@@ -106,6 +130,10 @@ static int take_locked(struct kup_end *end, struct kup_msg *msgs, int n, int kin
     end->taken++;
     if (kup_likely(kind_of(&msg) == kind)) {
       msgs[got++] = msg;
+    } else if (kup_unlikely(kind_of(&msg) == KUP_KIND_TURN && has_turn(end))) {
+      kup_end_poison(end, KUP_BAD_TURN, view.pos);
+      rc = -EBADMSG;
+      break;
     } else {
       end->stash[end->stash_last++ & (KUP_WINDOW - 1)] = msg;
       *kick = 1;

@@ -28,9 +28,9 @@ int64_t kup_deadline(int timeout_ms) {
 }
 
 void kup_end_poison(struct kup_end *end, uint32_t bad, uint64_t pos) {
-  if (kup_load(&end->bad) != KUP_BAD_NONE) return;
+  if (!kup_count_swap(&end->poisoned, 0, 1)) return;
+  kup_store(&end->bad_pos, pos);
   kup_store(&end->bad, bad);
-  end->bad_pos = pos;
   kup_store(&end->fatal, 1);
   kup_store(&end->rx_error, -EBADMSG);
   kup_store(&end->tx_error, -EBADMSG);

@@ -20,8 +20,9 @@ int64_t DeadlineOf(int timeout_ms) { return timeout_ms == 0 ? 0 : kup_deadline(t
 int Explain(const kup_chan* ch, int rc) {
   switch (rc) {
     case -EBADMSG:
-      return Fail(rc, absl::StrCat("kup: channel ", ch->geometry.channel, " is poisoned: ",
-                                   kup_bad_name(kup_load(&ch->end.bad)), " at ", ch->end.bad_pos));
+      return Fail(rc, absl::StrCat("kup: channel ", ch->geometry.channel,
+                                   " is poisoned: ", kup_bad_name(kup_load(&ch->end.bad)), " at ",
+                                   kup_load(&ch->end.bad_pos)));
     case -EMSGSIZE:
       return Fail(rc, absl::StrCat("kup: message longer than ", ch->geometry.max_record));
     case -EPIPE:
@@ -97,7 +98,8 @@ const char* kup_bad_name(uint32_t bad) {
                                        "generation changed",
                                        "peer state",
                                        "geometry",
-                                       "frame descriptor"};
+                                       "frame descriptor",
+                                       "message out of turn"};
   static_assert(sizeof kNames / sizeof kNames[0] == KUP_BAD_COUNT);
   return bad < KUP_BAD_COUNT ? kNames[bad] : "unknown reason";
 }
@@ -285,7 +287,7 @@ void kup_get_stats(struct kup_chan* ch, struct kup_stats* stats) {
   if (ch->end.tx.bad == KUP_BAD_NONE) (void)kup_tx_refresh(&ch->end.tx);
   stats->generation = ch->geometry.generation;
   stats->bad = kup_load(&ch->end.bad);
-  stats->bad_pos = ch->end.bad_pos;
+  stats->bad_pos = kup_load(&ch->end.bad_pos);
   stats->sent = ch->end.posted;
   stats->received = ch->end.taken;
   stats->lost = ch->end.rx.lost;

@@ -140,6 +140,7 @@ enum kup_bad {
   KUP_BAD_STATE = 9,      /* the peer declared the channel poisoned, or an unknown state */
   KUP_BAD_GEOMETRY = 10,  /* sizes or offsets that do not fit the memory */
   KUP_BAD_FRAME = 11,     /* a frame descriptor outside of the pool */
+  KUP_BAD_TURN = 12,      /* a second KUP_TYPE_TURN before the first was answered */
   KUP_BAD_COUNT
 };
 

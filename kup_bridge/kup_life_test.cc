@@ -415,6 +415,53 @@ TEST_F(KupLife, PoisonedChannelReportsAndOthersGoOn) {
   EXPECT_EQ(Take(), "fine");
 }
 
+// A second turn that nobody can have passed would fill what is set aside, little by little.
+TEST_F(KupLife, TurnsOutOfTurnPoison) {
+  Start();
+  const kup_vec turn = {"t", 1, KUP_TYPE_TURN, 0, 0};
+  ASSERT_EQ(kup_send_batch(ch_, &turn, 1, 0), 1);
+  ASSERT_EQ(Send("a"), 0);
+  EXPECT_EQ(Take(), "a") << "one may be waiting";
+  Reattach();
+  ASSERT_EQ(kup_send_batch(ch_, &turn, 1, 0), 1);
+  ASSERT_EQ(Send("b"), 0);
+  EXPECT_EQ(Take(), "b") << "and one of the next user";
+  ASSERT_EQ(kup_send_batch(ch_, &turn, 1, 0), 1);
+  EXPECT_EQ(Take(), "EBADMSG");
+  EXPECT_EQ(AwaitEvent(KUPDEV_POISONED), uint32_t{KUP_BAD_TURN});
+}
+
+// Goal: a channel is poisoned once, though both directions find a reason at once.
+// Method: the two find theirs in two threads that start together, again and again.
+TEST_F(KupLife, BothDirectionsPoisonOnce) {
+  Start();
+  AwaitEvent(KUPDEV_ATTACHED);
+  for (int round = 0; round < 1000; ++round) {
+    ch_->user_page->u2d_head += 8;
+    ch_->user_page->d2u_tail += 8;
+    std::atomic<int> ready{0};
+    const auto meet = [&ready] {
+      for (++ready; ready < 2;) continue;
+    };
+    std::thread poster([&] {
+      meet();
+      std::string big(128 * 1024 - 16, 'x');
+      while (Post(big) == 0) continue;
+    });
+    meet();
+    EXPECT_EQ(Take(), "EBADMSG");
+    poster.join();
+    kupdev_event event;
+    ASSERT_EQ(kupdev_wait_event(sc_, &event, 0), 0);
+    EXPECT_EQ(event.kind, uint32_t{KUPDEV_POISONED});
+    EXPECT_EQ(ch_->dev_page->error, event.bad);
+    EXPECT_EQ(ch_->dev_page->error_pos % 16, 8u);
+    ASSERT_EQ(kupdev_wait_event(sc_, &event, 0), -ETIMEDOUT) << "poisoned twice";
+    Reattach();
+    AwaitEvent(KUPDEV_ATTACHED);
+  }
+}
+
 TEST_F(KupLife, UserGenerationAndStateAreChecked) {
   Start();
   ch_->user_page->generation = 999;

@@ -214,6 +214,7 @@ static struct kup_retired *switch_memory(struct kup_channel *ch, struct kup_mem 
   ch->mem = mem;
   if (old && !held) kup_put_mem_locked(old);
   kup_store(&end->bad, (uint32_t)KUP_BAD_NONE);
+  (void)kup_count_swap(&end->poisoned, 1, 0); /* if it was */
   kup_store(&end->fatal, 0);
   kup_store(&end->rx_error, 0);
   kup_store(&end->tx_error, 0);
