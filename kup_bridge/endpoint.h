@@ -201,6 +201,12 @@ int kup_end_frame_drop(struct kup_end *end, const struct kup_frame *frame);
 int kup_end_frame_open(struct kup_end *end, const struct kup_msg *msg, struct kup_frame *frame);
 int kup_end_frame_return(struct kup_end *end, const struct kup_frame *frame);
 
+/*
+ * The peer has gone: gives the calls the replies that it left in the ring.  True: somebody
+ * has something to look at.  rx_lock.
+ */
+int kup_end_collect(struct kup_end *end);
+
 /* For the owner, under the lock of that direction. */
 void kup_end_poison(struct kup_end *end, uint32_t bad, uint64_t pos);
 

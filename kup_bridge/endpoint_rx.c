@@ -144,6 +144,14 @@ static int take_locked(struct kup_end *end, struct kup_msg *msgs, int n, int kin
   return got ? got : rc;
 }
 
+int kup_end_collect(struct kup_end *end) {
+  int kick = 0;
+
+  /* Each pass that finds something ends one call, so there are not many. */
+  while (end->calls && take_locked(end, NULL, 0, KUP_KIND_NONE, &kick) > 0) continue;
+  return kick;
+}
+
 static void spin_until(int64_t deadline) {
   do {
     kup_relax();

@@ -98,6 +98,38 @@ TEST_F(KupLife, ReplyTellsWhyItFailed) {
   EXPECT_EQ(kup_reply(ch_, &msg, 0, data, 1), -ESHUTDOWN);
 }
 
+// A user that answers and goes has answered.
+TEST_F(KupLife, ReplyOfAUserThatLeavesIsDelivered) {
+  Start();
+  // Nobody of the device looks into the ring between the reply and the end of the user.
+  kup_end* end = &sc_->channels[0].end;
+  struct kup_end_call call = {};
+  char reply[8] = {};
+  call.id = KUP_ID_CALL | 77;
+  call.reply = reply;
+  call.cap = sizeof reply;
+  end->calls = &call;
+  const kup_vec question = {"q", 1, 1, KUP_REC_REQUEST, call.id};
+  ASSERT_EQ(kupdev_post_batch(sc_, 0, &question, 1), 1);
+  kup_msg msg;
+  ASSERT_EQ(kup_receive(ch_, &msg, -1), 0);
+  ASSERT_EQ(Send("before"), 0);
+  ASSERT_EQ(kup_reply(ch_, &msg, 0, "answer", 6), 0);
+  ASSERT_EQ(Send("behind"), 0);
+  kup_detach(ch_);
+  AwaitEvent(KUPDEV_DETACHED);
+  const unsigned long flags = kup_lock_take(&end->rx_lock);
+  end->calls = nullptr;
+  kup_lock_drop(&end->rx_lock, flags);
+  EXPECT_EQ(call.done, 1);
+  EXPECT_EQ(call.result, 6);
+  EXPECT_STREQ(reply, "answer");
+  EXPECT_EQ(Take(), "before");
+  EXPECT_EQ(Take(), "behind");
+  EXPECT_EQ(Take(), "EPIPE");
+  ASSERT_EQ(kup_attach(dev_, 0, 0, &ch_), 0);
+}
+
 TEST_F(KupLife, ReplyToADeadDevice) {
   Start();
   const kup_vec question = {"q", 1, 1, KUP_REC_REQUEST, 7};

@@ -234,6 +234,8 @@ void kup_core_detach(struct kupdev_softc *sc, uint32_t channel, uint32_t generat
 
   rx_flags = kup_lock_take(&ch->end.rx_lock);
   tx_flags = kup_lock_take(&ch->end.tx_lock);
+  /* Before: what is wrong with its last words is news of it, too. */
+  if (generation == ch->end.generation) (void)kup_end_collect(&ch->end); /* we kick below */
   mine = kup_user_left(ch, generation);
   if (mine) {
     if (!kup_load(&ch->end.fatal))
