@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -161,6 +163,45 @@ TEST_F(KupProcess, WrongVersionIsRefusedByNumber) {
   EXPECT_EQ(ask(bad), EINVAL);
 }
 
+// Goal: whatever a device answers, what is no success is an error.  Method: a listener of
+// our own plays the device; an answer to the question for the channels, then to the attach.
+TEST_F(KupProcess, HostileAnswersAreErrors) {
+  const std::string name = UniqueSimName("hostile-answer");
+  absl::StatusOr<Fd> listener = ListenSim(name.substr(4), 0600);
+  ASSERT_TRUE(listener.ok());
+  const auto answer = [&](kup_attach_args with) {
+    pollfd knock = {listener->get(), POLLIN, 0};
+    ASSERT_EQ(poll(&knock, 1, -1), 1);
+    const Fd socket(accept(listener->get(), nullptr, nullptr));
+    kup_attach_args request;
+    pollfd asked = {socket.get(), POLLIN, 0};
+    ASSERT_EQ(poll(&asked, 1, -1), 1);
+    ASSERT_EQ(ReceiveAttach(socket.get(), &request, nullptr), 1);
+    ASSERT_EQ(SendAttach(socket.get(), with, {}), 0);
+  };
+  kup_attach_args good = {};
+  good.magic = KUP_MAGIC;
+  good.abi_major = KUP_ABI_MAJOR;
+  good.n_channels = 1;
+  for (uint32_t error : {4096u, 0x7fffffffu, 0x80000000u, 0xffffffffu}) {
+    kup_attach_args bad = good;
+    bad.error = error;
+    std::thread device([&] {
+      answer(bad);
+      answer(good);
+      answer(bad);
+    });
+    kup_dev* dev;
+    EXPECT_EQ(kup_open(name.c_str(), &dev), -EPROTO) << error;
+    EXPECT_EQ(kup_open(name.c_str(), &dev), 0) << kup_error_text();
+    kup_chan* ch;
+    EXPECT_EQ(kup_attach(dev, 0, 0, &ch), -EPROTO) << error;
+    EXPECT_EQ(ch, nullptr);
+    kup_close(dev);
+    device.join();
+  }
+}
+
 // Goal: a device that is out of descriptors waits for better times, and not in a loop.
 // Method: no descriptor is left when somebody knocks; the CPU time that passes meanwhile.
 TEST_F(KupProcess, OutOfDescriptors) {
@@ -247,6 +288,28 @@ TEST_F(KupProcess, NamesInTheFileSystem) {
   ASSERT_EQ(kupdev_open(name.c_str(), &opts, &sc_), 0);
   ASSERT_EQ(kup_open(name.c_str(), &dev), 0);
   kup_close(dev);
+}
+
+// Who mistakes a file for a name keeps the file.
+TEST_F(KupProcess, FilesAreNotReplaced) {
+  const char* tmp = getenv("TEST_TMPDIR");
+  const std::string path =
+      std::string(tmp != nullptr ? tmp : "/tmp") + "/kup-" + std::to_string(getpid()) + ".txt";
+  if (path.size() > 100) return;  // no unix socket has such a name
+  const std::string link = path + ".link";
+  std::ofstream(path) << "precious";
+  ASSERT_EQ(symlink(path.c_str(), link.c_str()), 0);
+  for (const std::string& name : {path, link}) {
+    kupdev_opts opts = {};
+    EXPECT_EQ(kupdev_open(("sim:" + name).c_str(), &opts, &sc_), -EEXIST);
+    struct stat st;
+    ASSERT_EQ(lstat(name.c_str(), &st), 0);
+  }
+  std::string text;
+  std::ifstream(path) >> text;
+  EXPECT_EQ(text, "precious");
+  (void)unlink(link.c_str());
+  (void)unlink(path.c_str());
 }
 
 /* ---- fork, observers in other processes -------------------------------------------- */

@@ -44,8 +44,9 @@ absl::StatusOr<Fd> ListenSim(absl::string_view name, unsigned mode) {
   if (!fd.valid()) return absl::ErrnoToStatus(errno, "kup: socket");
   const bool is_path = address.sun_path[0] != '\0';
   if (is_path && ConnectSim(name).status().code() == absl::StatusCode::kNotFound) {
-    // Nobody answers: left behind by a device that was killed (or not there).
-    (void)unlink(address.sun_path);
+    // Nobody answers: left behind by a device that was killed (or not there, or no socket).
+    struct stat st;
+    if (lstat(address.sun_path, &st) == 0 && S_ISSOCK(st.st_mode)) (void)unlink(address.sun_path);
   }
   if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), *len) != 0) {
     if (errno == EADDRINUSE) {

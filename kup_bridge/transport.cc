@@ -40,6 +40,11 @@ absl::Status CheckAnswer(absl::string_view name, const kup_attach_args& answer, 
     return ErrnoStatus(EPROTO, absl::StrCat("kup: ", name, " speaks ABI ", answer.abi_major, ".",
                                             answer.abi_minor, ", not ", KUP_ABI_MAJOR, ".x"));
   }
+  constexpr uint32_t kMaxErrno = 4095;  // beyond it no negative result says "error"
+  if (answer.error > kMaxErrno || answer.n_channels > KUP_CHANNELS_MAX) {
+    return ErrnoStatus(EPROTO, absl::StrCat("kup: ", name, " answers with error ", answer.error,
+                                            " and ", answer.n_channels, " channels"));
+  }
   if (answer.error != 0) {
     return ErrnoStatus(static_cast<int>(answer.error),
                        absl::StrCat("kup: ", name, " refused channel ", channel, ": ",
