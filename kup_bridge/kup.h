@@ -251,8 +251,11 @@ int kup_observer_counters(const struct kup_observer *observer, uint32_t group, u
 void kup_observer_stats(const struct kup_observer *observer, struct kup_stats *stats);
 /*
  * Copies the next record from device to user that is still intact; `rec` and at
- * most `cap` bytes of payload.  1, 0 if there is none, -EBADMSG if the ring makes
- * no sense.  Records that were overwritten meanwhile are skipped.
+ * most `cap` bytes of payload.  1; 0 if there is none; -EBADMSG if the ring makes
+ * no sense or the channel was poisoned.  Records that were overwritten meanwhile are
+ * skipped.  -ESHUTDOWN: none will come.  -ENODEV: the channel goes on in other memory,
+ * for another user or after a revocation: observe it again; what the user before did
+ * not release is there once more.
  */
 int kup_observer_next(struct kup_observer *observer, struct kup_rec *rec, void *payload,
                       uint32_t cap);

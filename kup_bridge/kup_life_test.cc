@@ -560,6 +560,42 @@ TEST_F(KupLife, ObserversSeeEverythingAndDisturbNobody) {
   EXPECT_EQ(kup_observe(name_.c_str(), 5, &observer), -ECHRNG);
 }
 
+// A channel moves to other memory with each user, and its counters with it.
+TEST_F(KupLife, ObserversAreToldThatTheChannelGoesOnElsewhere) {
+  Start();
+  kup_observer* observer;
+  ASSERT_EQ(kup_observe(name_.c_str(), 0, &observer), 0) << kup_error_text();
+  const uint64_t values[] = {5, 6};
+  ASSERT_EQ(kupdev_counters_set(sc_, 0, 3, values, 2), 0);
+  ASSERT_EQ(Post("unseen"), 0);
+  kup_rec rec;
+  char text[16] = {};
+  kup_detach(ch_);
+  AwaitEvent(KUPDEV_DETACHED);
+  ASSERT_EQ(kup_observer_next(observer, &rec, text, sizeof text), 1);
+  EXPECT_EQ(kup_observer_next(observer, &rec, text, sizeof text), 0) << "nobody is there";
+  ASSERT_EQ(kup_attach(dev_, 0, 0, &ch_), 0) << kup_error_text();
+  EXPECT_EQ(kup_observer_next(observer, &rec, text, sizeof text), -ENODEV);
+  kup_unobserve(observer);
+  ASSERT_EQ(kup_observe(name_.c_str(), 0, &observer), 0) << kup_error_text();
+  ASSERT_EQ(kup_observer_next(observer, &rec, text, sizeof text), 1);
+  EXPECT_EQ(std::string(text, rec.len), "unseen");
+  uint64_t seen[2] = {};
+  EXPECT_EQ(kup_observer_counters(observer, 3, seen, 2), 0);
+  EXPECT_EQ(seen[1], 6u);
+  ASSERT_EQ(kupdev_revoke(sc_, 0), 0);
+  EXPECT_EQ(kup_observer_next(observer, &rec, text, sizeof text), -ENODEV);
+  kup_unobserve(observer);
+  ASSERT_EQ(kup_observe(name_.c_str(), 0, &observer), 0) << kup_error_text();
+  EXPECT_EQ(kup_observer_counters(observer, 3, seen, 2), 0);
+  EXPECT_EQ(seen[0], 5u);
+  ASSERT_EQ(kupdev_unload(sc_), 0);
+  sc_ = nullptr;
+  ASSERT_EQ(kup_observer_next(observer, &rec, text, sizeof text), 1) << "what was carried over";
+  EXPECT_EQ(kup_observer_next(observer, &rec, text, sizeof text), -ESHUTDOWN);
+  kup_unobserve(observer);
+}
+
 TEST_F(KupLife, ObserverDoesNotStartInsideARecord) {
   Start();
   uint64_t* floor = &sc_->channels[0].mem->dev->d2u_floor;

@@ -183,6 +183,19 @@ static int note_holds(const struct kup_end *end, struct kup_retired *retired) {
 }
 
 /*
+ * What observers still look at: the device goes on elsewhere.  Whose memory it was has
+ * gone, or is being revoked.  Both locks.
+ */
+static void leave_memory(struct kup_channel *ch, struct kup_mem *to) {
+  struct kup_mem *old = ch->mem;
+
+  memcpy(to->groups, old->groups, ch->sc->opts.n_groups * sizeof(*to->groups));
+  if (kup_load(&old->dev->state) != KUP_STATE_SHUTDOWN)
+    kup_store_release(&old->dev->state, (uint32_t)KUP_STATE_REVOKED, KUP_SITE_STATE);
+  kup_mem_signal(old);
+}
+
+/*
  * Begins a new generation in `mem`.  `retired` is spare for memory that is still
  * held; returns it if it was not needed.  Both locks.
  */
@@ -195,6 +208,7 @@ static struct kup_retired *switch_memory(struct kup_channel *ch, struct kup_mem 
   int held = 0;
 
   if (old) {
+    leave_memory(ch, mem);
     d2u_tail = carry_d2u(ch, mem);
     if (carry_sent) u2d_head = carry_u2d(ch, mem, &seq);
     held = note_holds(end, retired);
@@ -239,8 +253,6 @@ int kup_begin_generation(struct kup_channel *ch, struct kup_mem **mem, int revok
   if (revoke && ch->mem) {
     revoked = ch->mem;
     revoked->refs++;
-    kup_store_release(&revoked->dev->state, (uint32_t)KUP_STATE_REVOKED, KUP_SITE_STATE);
-    kup_mem_signal(revoked);
     (void)kup_user_left(ch, ch->end.generation); /* who is getting it keeps its claim */
   }
   spare = switch_memory(ch, fresh, spare, !revoke);

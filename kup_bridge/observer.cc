@@ -25,6 +25,27 @@ struct kup_observer {
   uint64_t pos = 0;
 };
 
+namespace {
+
+int Moved() { return Fail(-ENODEV, "kup: the channel goes on in other memory"); }
+
+// At `head`: 0, more may come; or why none will.
+int EndOf(const kup_dev_page* page, uint64_t head) {
+  switch (kup_load_acquire(&page->state, KUP_SITE_STATE)) {
+    case KUP_STATE_READY:
+      return 0;
+    case KUP_STATE_SHUTDOWN:
+      if (kup_load(&page->d2u_head) != head) return 0;  // posted before the state was set
+      return Fail(-ESHUTDOWN, "kup: the device was unloaded");
+    case KUP_STATE_REVOKED:
+      return Moved();
+    default:
+      return Fail(-EBADMSG, "kup: the channel is poisoned");
+  }
+}
+
+}  // namespace
+
 extern "C" {
 
 int kup_observe(const char* name, uint32_t channel, struct kup_observer** out) {
@@ -90,13 +111,15 @@ int kup_observer_next(struct kup_observer* o, struct kup_rec* rec, void* payload
     }
     // Overtaken, or no position of this ring: the first one was the device's word.
     if (head - o->pos > head - floor || o->pos % KUP_ALIGN != 0) o->pos = floor;
-    if (o->pos == head) return 0;
+    if (o->pos == head) return EndOf(o->page, head);
     const uint8_t* at = o->map_d2u.data() + (o->pos & (size - 1));
     kup_header_get(const_cast<uint8_t*>(at), rec);
     const uint64_t span = kup_rec_span(rec->len);
     const bool sane = rec->len < size && span <= head - o->pos;
     if (sane) memcpy(payload, at + sizeof *rec, std::min(rec->len, cap));
     kup_read_fence();
+    // The kernel takes the pages of a revoked channel away, so what we copied may be none of it.
+    if (kup_load(&o->page->state) == KUP_STATE_REVOKED) return Moved();
     floor = kup_load(&o->page->d2u_floor);
     if (o->pos - floor > size) continue;  // overwritten meanwhile: the floor is behind it
     if (!sane) return Fail(-EBADMSG, absl::StrCat("kup: record of ", rec->len, " bytes"));
