@@ -43,6 +43,9 @@ enum kup_kind {
 #define KUP_PAUSE_MIN_NS 150
 #define KUP_PAUSE_MAX_NS 4800
 
+/* So long a call waits for one of the messages before its reply to be released. */
+#define KUP_CALL_STALL_NS 1000000000
+
 struct kup_end;
 
 struct kup_end_ops {
@@ -135,6 +138,7 @@ struct kup_end {
   uint32_t paused;    /* the next look comes after a pause */
   int64_t hold_until; /* when to look next, though the last look found something; 0: at once */
   struct kup_end_call *calls;
+  int call_stalled;                 /* one of them waits until something is released */
   struct kup_msg stash[KUP_WINDOW]; /* positions [stash_first, stash_last) */
   uint32_t stash_first, stash_last;
   struct kup_frames_in frames_in;

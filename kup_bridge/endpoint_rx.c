@@ -100,6 +100,10 @@ static int take_locked(struct kup_end *end, struct kup_msg *msgs, int n, int kin
 
   if (kup_unlikely(kup_load(&end->fatal))) return kup_load(&end->rx_error);
   if (kup_unlikely(end->stash_first != end->stash_last)) got = take_stash(end, msgs, n, kind);
+  if (got && end->call_stalled) {
+    end->call_stalled = 0;
+    *kick = 1;
+  }
   while (got < n || kind == KUP_KIND_NONE) {
     struct kup_view view;
     struct kup_msg msg;
@@ -139,6 +143,7 @@ static int take_locked(struct kup_end *end, struct kup_msg *msgs, int n, int kin
       *kick = 1;
     }
   }
+  if (rc == -ENOBUFS && kind == KUP_KIND_NONE) end->call_stalled = 1;
   /* Skipped and delivered records go back without anybody releasing them. */
   if (delivered || (rc == 0 && end->rx.tail_pub != end->rx.tail_now)) flush(end);
   return got ? got : rc;
@@ -303,8 +308,9 @@ int kup_end_take(struct kup_end *end, struct kup_msg *msgs, int n, int kind, int
 
 int kup_end_release(struct kup_end *end, const struct kup_msg *msgs, int n) {
   unsigned long flags = kup_lock_take(&end->rx_lock);
-  int i, rc = 0;
+  int i, rc = 0, kick = end->call_stalled;
 
+  end->call_stalled = 0;
   for (i = 0; i < n; i++) {
     uint32_t generation = kup_msg_generation(&msgs[i]), token = (uint32_t)msgs[i].token;
     int one;
@@ -317,10 +323,22 @@ int kup_end_release(struct kup_end *end, const struct kup_msg *msgs, int n) {
   }
   flush(end);
   kup_lock_drop(&end->rx_lock, flags);
+  if (kup_unlikely(kick)) kup_wait_kick(&end->wait);
   return rc;
 }
 
 /* ---- requests -------------------------------------------------------------------- */
+
+/*
+ * The reply stands behind more messages than can be held.  Others take and release them,
+ * and that wakes us; or nobody does, and nobody will.
+ */
+static int await_release(struct kup_end *end, uint64_t epoch, int64_t deadline) {
+  int64_t limit = kup_now() + KUP_CALL_STALL_NS;
+  int rc = kup_wait_sleep(&end->wait, epoch, limit < deadline ? limit : deadline);
+
+  return rc == -ETIMEDOUT && limit < deadline ? -ENOBUFS : rc;
+}
 
 int kup_end_call(struct kup_end *end, const struct kup_vec *request, void *reply, uint32_t cap,
                  int64_t deadline) {
@@ -355,6 +373,7 @@ int kup_end_call(struct kup_end *end, const struct kup_vec *request, void *reply
     rc = take_or_arm(end, NULL, 0, KUP_KIND_NONE, 1);
     if (rc > 0 && kup_now() >= deadline) rc = -ETIMEDOUT;
     if (rc == -EAGAIN) rc = kup_wait_sleep(&end->wait, epoch, deadline);
+    if (rc == -ENOBUFS) rc = await_release(end, epoch, deadline);
   }
   flags = kup_lock_take(&end->rx_lock);
   for (link = &end->calls; *link != &call; link = &(*link)->next)

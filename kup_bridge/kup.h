@@ -176,7 +176,8 @@ void kup_set_spin(struct kup_chan *ch, int64_t max_ns);
  * Asks the device and waits for its reply, of which at most `cap` bytes are
  * copied.  Returns the reply's whole length; -EREMOTEIO, -ETIMEDOUT, …  A reply
  * that comes later is dropped and counted.  Messages that come meanwhile are set
- * aside for kup_receive (at most 256).
+ * aside for kup_receive, at most 256; -ENOBUFS: there are more before the reply, and
+ * for a second nobody released one.
  */
 int kup_call(struct kup_chan *ch, uint16_t type, const void *data, uint32_t len, void *reply,
              uint32_t cap, int timeout_ms);

@@ -409,8 +409,8 @@ TEST_F(KupTest, CallIsAnsweredByIdAndOtherMessagesAreKept) {
 // message aside and taken the signal off the eventfd that both wait for.
 class LoopBesideAWaiter : public KupTest {
  protected:
-  static void AwaitSetAside(kup_end* end, int wake_fd) {
-    for (uint32_t n = 0; n == 0 || Readable(wake_fd); std::this_thread::yield()) {
+  static void AwaitSetAside(kup_end* end, int wake_fd, uint32_t count = 1) {
+    for (uint32_t n = 0; n < count || Readable(wake_fd); std::this_thread::yield()) {
       const unsigned long flags = kup_lock_take(&end->rx_lock);
       n = end->stash_last - end->stash_first;
       kup_lock_drop(&end->rx_lock, flags);
@@ -447,6 +447,31 @@ TEST_F(LoopBesideAWaiter, InTurns) {
   EXPECT_EQ(Receive(0), "event");
   kupdev_pass(sc_, 0);
   waiter.join();
+}
+
+// Goal: a call outlasts more messages before its reply than can be held, if they are
+// handled meanwhile.  Method: they come when as many are set aside as can be.
+TEST_F(LoopBesideAWaiter, HandlesMoreThanCanBeHeld) {
+  Start();
+  int rc = 0;
+  std::thread caller([&] { rc = kup_call(ch_, 5, "q", 1, nullptr, 0, -1); });
+  kup_msg msg;
+  ASSERT_EQ(kupdev_take(sc_, 0, &msg, -1), 0);
+  for (uint32_t i = 0; i < KUP_WINDOW; ++i) ASSERT_EQ(Post("event"), 0);
+  AwaitSetAside(&ch_->end, ch_->link->wake_fd, KUP_WINDOW);
+  for (uint32_t i = 0; i < 100; ++i) ASSERT_EQ(Post("event"), 0);
+  ASSERT_EQ(kupdev_reply(sc_, 0, &msg, 0, "r", 1), 0);
+  ASSERT_EQ(kupdev_give_back(sc_, 0, &msg, 1), 0);
+  for (uint32_t i = 0; i < KUP_WINDOW + 100; ++i) ASSERT_EQ(Receive(), "event");
+  caller.join();
+  EXPECT_EQ(rc, 1);
+}
+
+TEST_F(LoopBesideAWaiter, ThatNobodyIs) {
+  Start();
+  for (uint32_t i = 0; i < KUP_WINDOW; ++i) ASSERT_EQ(Post("event"), 0);
+  EXPECT_EQ(kup_call(ch_, 5, "q", 1, nullptr, 0, 5), -ETIMEDOUT);
+  EXPECT_EQ(kup_call(ch_, 5, "q", 1, nullptr, 0, -1), -ENOBUFS) << "after a second";
 }
 
 TEST_F(LoopBesideAWaiter, OfTheDevice) {

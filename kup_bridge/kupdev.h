@@ -140,7 +140,8 @@ int kupdev_give_back(struct kupdev_softc *sc, int chan_id, const struct kup_msg 
 /*
  * Asks the user and waits for its reply, of which at most `cap` bytes are copied
  * to `reply`.  Returns the reply's whole length; -EREMOTEIO if the user refused.
- * Messages that come meanwhile are set aside for kupdev_take (at most 256).
+ * Messages that come meanwhile are set aside for kupdev_take, at most 256; -ENOBUFS: there
+ * are more before the reply, and for a second nobody gave one back.
  */
 int kupdev_call(struct kupdev_softc *sc, int chan_id, uint16_t type, const void *data, uint32_t len,
                 void *reply, uint32_t cap, int timeout_ms);
