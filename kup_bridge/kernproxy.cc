@@ -136,6 +136,8 @@ int kernproxy_send(void* channel, void* data, size_t len, int flags) {
   return -1;
 }
 
+int kernproxy_fd(void* channel) { return kup_fd(static_cast<kup_chan*>(channel)); }
+
 void kernproxy_close(void* handle) { kup_close(static_cast<kup_dev*>(handle)); }
 
 int kernproxy_error(void* handle) {

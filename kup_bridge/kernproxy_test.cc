@@ -3,6 +3,8 @@
 // kernproxy_test.cc -- KUP's own calls on both sides, in the order in which KUP's
 // test pairs use them, and each of the weaknesses that reading KUP found
 // (W1 to W14 below) as a test of what happens here.
+#include <poll.h>
+
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -103,6 +105,37 @@ TEST_F(KernProxy, NonBlockingNeedsTheTurn) {
   ASSERT_NE(data, nullptr);
   EXPECT_EQ(kernproxy_receive_len(channel), 1u) << "a pass is one byte";
   EXPECT_EQ(*static_cast<char*>(data), '\0');
+}
+
+// The mode that KUP left open: its own calls in an event loop (W13).
+TEST_F(KernProxy, TurnsInAnEventLoop) {
+  Create(1, 1);
+  void* channel = kernproxy_channel(handle_, 0, 1);
+  ASSERT_NE(channel, nullptr);
+  const auto readable = [&](int timeout_ms) {
+    pollfd fd = {kernproxy_fd(channel), POLLIN, 0};
+    return poll(&fd, 1, timeout_ms) == 1;
+  };
+  ASSERT_EQ(kupdev_wait_channel(sc_), 0);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(kernproxy_receive(channel, KP_NB), nullptr);
+    EXPECT_EQ(kernproxy_errno, EKU_NOTREADY);
+    EXPECT_FALSE(readable(0)) << "quiet, and armed";
+    ASSERT_EQ(kupdev_send(sc_, &i, sizeof i, 0), 0);
+    EXPECT_TRUE(readable(10000));
+    void* data = kernproxy_receive(channel, KP_NB);
+    ASSERT_NE(data, nullptr);
+    ASSERT_EQ(memcmp(data, &i, sizeof i), 0);
+    ASSERT_EQ(kernproxy_send(channel, &i, sizeof i, KP_NB), 0);
+    ASSERT_NE(kupdev_receive(sc_, 0), nullptr);
+    kupdev_unlock_channel(sc_, 0);
+  }
+  EXPECT_EQ(kernproxy_receive(channel, KP_NB), nullptr);
+  ASSERT_EQ(kupdev_unload(sc_), 0);
+  sc_ = nullptr;
+  EXPECT_TRUE(readable(10000)) << "the end of the device";
+  EXPECT_EQ(kernproxy_receive(channel, KP_NB), nullptr);
+  EXPECT_EQ(kernproxy_errno, EKU_SHUTDOWN);
 }
 
 // Full is another answer than "not our turn".

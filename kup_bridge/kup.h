@@ -91,6 +91,13 @@ void *kernproxy_receive(void *channel, int flags);
 size_t kernproxy_receive_len(void *channel);
 /* Waits for our turn (KP_NB: does not), sends, passes the turn.  0 or -1. */
 int kernproxy_send(void *channel, void *data, size_t len, int flags);
+/*
+ * The asynchronous mode: a descriptor for event loops, readable when it may be our turn or
+ * the device has ended.  Then receive or send with KP_NB; EKU_NOTREADY says to wait for it.
+ * It is kup_fd's, since a channel is a struct kup_chan: all calls below may be used on it,
+ * beside the turns.
+ */
+int kernproxy_fd(void *channel);
 /* Closes the device and all its channels. */
 void kernproxy_close(void *handle);
 /* The last error on this handle: EKU_*. */
