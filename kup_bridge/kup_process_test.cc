@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <fstream>
 #include <string>
@@ -344,6 +345,45 @@ TEST_F(KupProcess, ForkedChildHasNoMapping) {
   EXPECT_EQ(kupdev_give_back(sc_, 0, &msg, 1), 0);
 }
 
+struct Orphan {
+  std::atomic<pid_t> pid;
+};
+
+// Dies while a child of its own lives on, with copies of its descriptors.
+int UserWithAChild(const std::string& name, const std::string& log_fd) {
+  SharedLog<Orphan> log(log_fd);
+  kup_dev* dev;
+  kup_chan* ch;
+  if (kup_open(name.c_str(), &dev) != 0 || kup_attach(dev, 0, 10000, &ch) != 0) return 2;
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);  // should the test fail
+    for (;;) pause();
+  }
+  log->pid = child;
+  if (kup_send(ch, 1, "forked", 6, -1) != 0) return 3;
+  for (;;) pause();
+}
+
+TEST_F(KupProcess, DeathIsSeenThoughAChildLivesOn) {
+  Start();
+  SharedLog<Orphan> log;
+  const pid_t pid = SpawnPeer("parent", {name_, log.fd()});
+  AwaitEvent(KUPDEV_ATTACHED);
+  kup_msg msg;
+  ASSERT_EQ(kupdev_take(sc_, 0, &msg, -1), 0);
+  EXPECT_EQ(kupdev_give_back(sc_, 0, &msg, 1), 0);
+  ASSERT_EQ(kill(pid, SIGKILL), 0);
+  ASSERT_EQ(WaitPeer(pid), -SIGKILL);
+  AwaitEvent(KUPDEV_DETACHED);
+  kup_dev* dev;
+  kup_chan* ch;
+  ASSERT_EQ(kup_open(name_.c_str(), &dev), 0);
+  EXPECT_EQ(kup_attach(dev, 0, 10000, &ch), 0) << kup_error_text();
+  kup_close(dev);
+  EXPECT_EQ(kill(log->pid, SIGKILL), 0);
+}
+
 int Observer(const std::string& name) {
   kup_observer* observer;
   if (kup_observe(name.c_str(), 0, &observer) != 0) return 2;
@@ -383,6 +423,7 @@ int PeerMain(const std::string& mode, const std::vector<std::string>& args) {
   if (mode == "echo") return EchoUser(args[0]);
   if (mode == "stranger") return Stranger(args[0]);
   if (mode == "fork") return ForkedUser(args[0]);
+  if (mode == "parent") return UserWithAChild(args[0], args[1]);
   if (mode == "observer") return Observer(args[0]);
   if (mode == "device") return PlainDevice(args[0]);
   return 99;

@@ -160,7 +160,9 @@ class Port {
 
  private:
   struct Conn {
+    Conn(Fd fd, Fd watched) : socket(std::move(fd)), process(std::move(watched)) {}
     Fd socket;
+    Fd process;  // readable when the peer's process is dead, though a child has the socket, too
     bool waiting = false;  // `request` waits for a free channel
     kup_attach_args request = {};
     kup_mem* mem = nullptr;  // holds a channel, or observes it
@@ -179,31 +181,33 @@ class Port {
       fds.clear();
       fds.push_back({poke_.get(), POLLIN, 0});
       fds.push_back({full ? -1 : listener_.get(), POLLIN, 0});
-      for (const Conn& conn : conns_) fds.push_back({conn.socket.get(), POLLIN, 0});
+      for (const Conn& conn : conns_) {
+        fds.push_back({conn.socket.get(), POLLIN, 0});
+        fds.push_back({conn.process.get(), POLLIN, 0});
+      }
       if (poll(fds.data(), fds.size(), full ? kFullMs : -1) < 0) continue;  // EINTR
       full = false;
       if (fds[0].revents != 0) {
         (void)DrainEventFd(poke_.get());
         base::MutexLock lock(&mu_);
         if (stop_) return;
-        for (Fd& socket : adopted_) {
-          Conn conn;
-          conn.socket = std::move(socket);
-          conns_.push_back(std::move(conn));
-        }
+        for (Fd& socket : adopted_) conns_.emplace_back(std::move(socket), Fd());  // of our own
         adopted_.clear();
       }
       size_t i = 2;
       const size_t polled = fds.size();
-      for (auto it = conns_.begin(); it != conns_.end() && i < polled; ++it, ++i) {
+      for (auto it = conns_.begin(); it != conns_.end() && i < polled; ++it, i += 2) {
         if (fds[i].revents != 0) Read(&*it);
+        if (fds[i + 1].revents != 0 && !it->dead) Drop(&*it);
       }
       if (fds[1].revents != 0) {
-        Conn conn;
-        conn.socket = Fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        Fd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         // Out of descriptors or memory: who knocks stays at the door, and that readable.
-        full = !conn.socket.valid() && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR;
-        if (conn.socket.valid()) conns_.push_back(std::move(conn));
+        full = !socket.valid() && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR;
+        if (socket.valid()) {
+          Fd process = PeerProcess(socket.get());
+          conns_.emplace_back(std::move(socket), std::move(process));
+        }
       }
       conns_.remove_if([](const Conn& conn) { return conn.dead; });
       for (Conn& conn : conns_) {

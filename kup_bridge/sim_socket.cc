@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -123,6 +124,13 @@ int ReceiveAttach(int socket, kup_attach_args* message, std::vector<Fd>* fds) {
     return -EPROTO;
   }
   return 1;
+}
+
+Fd PeerProcess(int socket) {
+  ucred peer;
+  socklen_t len = sizeof peer;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || peer.pid <= 0) return Fd();
+  return Fd(static_cast<int>(syscall(SYS_pidfd_open, peer.pid, 0)));
 }
 
 bool PeerAllowed(int socket, unsigned mode) {

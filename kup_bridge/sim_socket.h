@@ -33,6 +33,10 @@ int SendAttach(int socket, const kup_attach_args& message, const std::vector<int
 // or another -errno; -EPROTO for a packet of the wrong size.
 int ReceiveAttach(int socket, kup_attach_args* message, std::vector<Fd>* fds);
 
+// A descriptor that becomes readable when the process that connected `socket` has ended.
+// Invalid where there is none to be had (before Linux 5.3, another PID namespace).
+Fd PeerProcess(int socket);
+
 // May the process at the other end of `socket` have a device with these
 // permission bits?  Its user is compared with ours; root may always.
 bool PeerAllowed(int socket, unsigned mode);

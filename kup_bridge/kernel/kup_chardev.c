@@ -17,6 +17,8 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "kup_bridge/kernel/kup_kernel.h"
@@ -40,6 +42,7 @@ struct kup_opener { /* of /dev/kup-NAME */
 struct kup_user { /* of a channel's descriptor */
   struct kup_node *node;
   struct kup_pages *pages;
+  struct pid *process; /* who attached */
   uint32_t channel;
   uint32_t generation;
   bool observer;
@@ -162,19 +165,34 @@ static void leave_channel(struct kup_user *user) {
   offer(node);
 }
 
-static int user_release(struct inode *inode, struct file *file) {
-  struct kup_user *user = file->private_data;
-
+static void user_free(struct kup_user *user) {
   leave_channel(user);
   kup_pages_put(user->pages);
   node_put(user->node);
+  put_pid(user->process);
   kfree(user);
+}
+
+static int user_release(struct inode *inode, struct file *file) {
+  user_free(file->private_data);
+  return 0;
+}
+
+/*
+ * A child that its process had forked may hold the descriptor when that dies, but not the
+ * mappings.  A mere close() is no end while there are mappings.
+ */
+static int user_flush(struct file *file, fl_owner_t id) {
+  struct kup_user *user = file->private_data;
+
+  if ((current->flags & PF_EXITING) && task_tgid(current) == user->process) leave_channel(user);
   return 0;
 }
 
 static const struct file_operations user_fops = {
     .owner = THIS_MODULE,
     .release = user_release,
+    .flush = user_flush,
     .mmap = user_mmap,
     .poll = user_poll,
     .unlocked_ioctl = user_ioctl,
@@ -262,6 +280,7 @@ static int attach(struct kup_opener *opener, struct kup_attach_args *args, void 
     kfree(user);
     return rc;
   }
+  user->process = get_pid(task_tgid(current));
   area = user->pages->area;
   args->channel = user->channel;
   args->generation = user->generation;
@@ -273,12 +292,7 @@ static int attach(struct kup_opener *opener, struct kup_attach_args *args, void 
   }
   kref_get(&user->node->refs);
   rc = hand_over(user, args, where);
-  if (rc) {
-    leave_channel(user);
-    kup_pages_put(user->pages);
-    node_put(user->node);
-    kfree(user);
-  }
+  if (rc) user_free(user);
   return rc;
 }
 

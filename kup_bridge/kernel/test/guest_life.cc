@@ -94,6 +94,38 @@ KUP_SCENARIO(Killed, "life.kill",
   munmap(shared, sizeof *shared);
 }
 
+KUP_SCENARIO(KilledParent, "life.kill.parent",
+             "SIGKILL of a user whose child holds the descriptor frees the channel") {
+  auto* child = static_cast<pid_t*>(
+      mmap(nullptr, sizeof(pid_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  *child = 0;
+  const pid_t pid = fork();
+  if (pid == 0) {
+    Channel ch(2);
+    if (ch.error() != 0) _exit(1);
+    const pid_t grandchild = fork();
+    if (grandchild == 0) {
+      for (;;) pause();
+    }
+    // A child that ends is none of the device's business.
+    const pid_t other = fork();
+    if (other == 0) _exit(0);
+    if (waitpid(other, nullptr, 0) != other) _exit(2);
+    __atomic_store_n(child, grandchild, __ATOMIC_SEQ_CST);
+    for (;;) pause();
+  }
+  EXPECT(Until([&] { return __atomic_load_n(child, __ATOMIC_SEQ_CST) != 0; }));
+  EXPECT_IS(Ask(KUP_TEST_STATS, 2).value[0], 1);
+  kill(pid, SIGKILL);
+  EXPECT_IS(waitpid(pid, nullptr, 0), pid);
+  const bool freed = Until([] { return Ask(KUP_TEST_STATS, 2).value[0] == 0; });
+  const int again = Channel(2).error();
+  kill(*child, SIGKILL);
+  munmap(child, sizeof *child);
+  EXPECT(freed);
+  EXPECT_IS(again, 0);
+}
+
 KUP_SCENARIO(Unloaded, "life.unload",
              "kupdev_unload with users: one drains, one sleeps, one only holds a mapping") {
   EXPECT_IS(Ask(KUP_TEST_OPEN, 0).rc, 0);
