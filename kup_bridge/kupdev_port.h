@@ -67,7 +67,8 @@ void kup_port_offer(void *port);
 
 /*
  * A user asks for `channel` (or KUP_CHAN_ANY).  Returns the channel, with a
- * reference to its memory in `*mem`; -ECHRNG, -EBUSY, -ESHUTDOWN or -ENOMEM.
+ * reference to its memory in `*mem`; -ECHRNG, -EBUSY, -ESHUTDOWN or -ENOMEM: it is free
+ * again, the port may offer it to those who were refused meanwhile.
  */
 int kup_core_attach(struct kupdev_softc *sc, uint32_t channel, struct kup_mem **mem);
 /* The memory of a channel for an observer, with a reference. */

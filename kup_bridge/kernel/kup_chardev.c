@@ -277,6 +277,8 @@ static int attach(struct kup_opener *opener, struct kup_attach_args *args, void 
   user->observer = args->op == KUP_OP_OBSERVE;
   rc = wait_and_ask(opener, args, user);
   if (rc) {
+    /* For a moment we had the channel, and others were refused it. */
+    if (rc == -ENOMEM) offer(user->node);
     kfree(user);
     return rc;
   }
