@@ -27,6 +27,7 @@ extern "C" {
 #define KUP_FOREVER INT64_MAX
 /* The longest spin by default: about what a wake-up of another CPU costs. */
 #define KUP_SPIN_MAX_NS 50000
+#define KUP_PORT_RING_MAX (1u << 30) /* bytes; as kup_abi.h */
 
 struct kup_lock {
   void *impl;

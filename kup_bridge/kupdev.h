@@ -40,8 +40,8 @@ struct kupdev_softc;
 /* Zero means the default in brackets. */
 struct kupdev_opts {
   uint32_t n_channels;   /* [1] */
-  uint32_t d2u_size;     /* bytes, a power of two [256 KiB] */
-  uint32_t u2d_size;     /* bytes, a power of two [256 KiB] */
+  uint32_t d2u_size;     /* bytes, a power of two, in the kernel at most 4 MiB [256 KiB] */
+  uint32_t u2d_size;     /* likewise [256 KiB] */
   uint32_t max_record;   /* payload bytes [half of the smaller ring] */
   uint32_t n_params;     /* 64-bit parameters, user to device [64] */
   uint32_t n_groups;     /* groups of counters, device to user [4] */

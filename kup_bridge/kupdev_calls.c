@@ -102,7 +102,8 @@ struct kupdev_softc *kupdev_create(const char *name, size_t size, size_t chan_cn
   struct kupdev_softc *sc;
   uint32_t ring = KUP_RING_MIN;
 
-  if (!size || size > KUP_RING_MAX / KUP_PAGE_SIZE / 4 || !chan_cnt || chan_cnt > KUP_CHANNELS_MAX)
+  if (!size || size > KUP_PORT_RING_MAX / KUP_PAGE_SIZE / 4 || !chan_cnt ||
+      chan_cnt > KUP_CHANNELS_MAX)
     return NULL;
   memset(&opts, 0, sizeof(opts));
   while (ring < 4 * size * KUP_PAGE_SIZE) ring *= 2;

@@ -13,6 +13,7 @@
 #include "kup_bridge/kupdev_core.h"
 
 #define KUP_DEFAULT_RING (256u * 1024u)
+KUP_ASSERT(KUP_PORT_RING_MAX <= KUP_RING_MAX, "a port may only allow less");
 
 struct kup_channel *kup_channel_of(struct kupdev_softc *sc, int chan_id) {
   if (chan_id < 0 || (uint32_t)chan_id >= sc->opts.n_channels) return NULL;
@@ -40,7 +41,7 @@ void kup_layout_of(const struct kupdev_opts *opts, struct kup_layout *layout) {
 }
 
 static int is_ring_size(uint32_t size) {
-  return size >= KUP_RING_MIN && size <= KUP_RING_MAX && !(size & (size - 1));
+  return size >= KUP_RING_MIN && size <= KUP_PORT_RING_MAX && !(size & (size - 1));
 }
 
 static int complete_opts(struct kupdev_opts *o) {

@@ -26,6 +26,8 @@
 
 #define KUP_FOREVER S64_MAX
 #define KUP_SPIN_MAX_NS 50000
+/* A ring is copied with interrupts off when its user changes, at worst record by tiny record. */
+#define KUP_PORT_RING_MAX (4u << 20)
 
 struct kup_lock {
   spinlock_t lock;

@@ -360,7 +360,7 @@ static int job_wait(struct job *job, struct kup_test_answer *answer) {
 }
 
 static int at_once(const struct kup_test_ask *ask, struct kup_test_answer *answer) {
-  static const struct kupdev_opts small = {.n_channels = 2, .d2u_size = 65536, .u2d_size = 65536};
+  struct kupdev_opts small = {.n_channels = 2, .d2u_size = 65536, .u2d_size = 65536};
   uint64_t values[KUP_COUNTERS_PER_GROUP], number;
   struct kupdev_stats stats;
   int rc, i;
@@ -384,6 +384,7 @@ static int at_once(const struct kup_test_ask *ask, struct kup_test_answer *answe
       answer->value[0] = kupdev_param(device, ask->chan, ask->len);
       return 0;
     case KUP_TEST_OPEN:
+      if (ask->count) small.d2u_size = ask->count;
       return second ? -EEXIST : kupdev_open("ktest2", &small, &second);
     case KUP_TEST_UNLOAD:
       rc = kupdev_unload(second);
