@@ -209,8 +209,10 @@ int kupdev_fd(struct kupdev_softc *sc, int chan_id);
  * For a module that serves a channel from a work item: calls `fn` whenever there
  * may be messages, room or news of the user, in any context and under locks of
  * ours, so it queues work and calls nothing of KUP.  Take until -EAGAIN before
- * relying on it again.  Once per channel, right after kupdev_open; -EBUSY after
- * that.  It is not called after kupdev_unload returned.
+ * relying on it again.  -EBUSY: the channel has one.  NULL takes it away; may sleep, and
+ * afterwards it is not called.  Do so before the last cancel_work_sync and kupdev_unload:
+ * users, and unloading itself, call it until then, and no work item of yours may call
+ * KUP once kupdev_unload has begun.
  */
 int kupdev_set_notify(struct kupdev_softc *sc, int chan_id, void (*fn)(void *arg), void *arg);
 #endif

@@ -9,6 +9,7 @@
  * Read on in kup_pages.c (memory), kup_chardev.c (the way in), kupdev_core.c.
  */
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 
 #include "kup_bridge/kernel/kup_kernel.h"
@@ -36,11 +37,14 @@ int kup_wait_sleep(struct kup_wait *w, uint64_t epoch, int64_t deadline) {
 void kup_wait_idle(struct kup_wait *w, uint64_t epoch) { wait_event(w->queue, moved_on(w, epoch)); }
 
 void kup_wait_kick(struct kup_wait *w) {
-  void (*notify)(void *arg) = smp_load_acquire(&w->notify);
+  void (*notify)(void *arg);
 
+  rcu_read_lock(); /* kupdev_set_notify waits for us */
+  notify = smp_load_acquire(&w->notify);
   atomic64_inc(&w->epoch);
   if (wq_has_sleeper(&w->queue)) wake_up_all(&w->queue);
   if (notify) notify(w->arg);
+  rcu_read_unlock();
 }
 
 int kup_dev_wait_init(struct kup_wait *w) {
@@ -55,7 +59,12 @@ int kupdev_set_notify(struct kupdev_softc *sc, int chan_id, void (*fn)(void *arg
 
   if (chan_id < 0 || (uint32_t)chan_id >= kup_core_opts(sc)->n_channels) return -ECHRNG;
   w = kup_core_wait(sc, (uint32_t)chan_id);
-  if (w->notify) return -EBUSY;
+  if (!fn) {
+    WRITE_ONCE(w->notify, NULL);
+    synchronize_rcu();
+    return 0;
+  }
+  if (READ_ONCE(w->notify)) return -EBUSY;
   w->arg = arg;
   smp_store_release(&w->notify, fn); /* arg before fn */
   return 0;

@@ -39,7 +39,7 @@ struct host {
   struct hrtimer timer;
   struct crypto_shash *sha1;
   ktime_t epoch;
-  bool ending; /* the work item does nothing any more */
+  bool ending; /* the work item, which the timer queues, does nothing any more */
   struct hdmi_device model;
   struct hdmi_cmd command;
   uint8_t bulk[HDMI_BULK_MAX];
@@ -145,7 +145,8 @@ static int __init kup_hdmi_init(void) {
 }
 
 static void __exit kup_hdmi_exit(void) {
-  /* No call of ours may begin once kupdev_unload has, though unloading still notifies. */
+  /* No call of ours may begin once kupdev_unload has. */
+  (void)kupdev_set_notify(host->channel, 0, NULL, NULL); /* taking it away cannot fail */
   WRITE_ONCE(host->ending, true);
   cancel_work_sync(&host->work);
   hrtimer_cancel(&host->timer); /* only the work item sets it */
