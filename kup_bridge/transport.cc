@@ -281,6 +281,9 @@ absl::StatusOr<std::unique_ptr<Transport>> OpenSocketTransport(absl::string_view
 
 absl::StatusOr<std::unique_ptr<Transport>> OpenDeviceTransport(absl::string_view path) {
   Fd fd(open(std::string(path).c_str(), O_RDWR | O_CLOEXEC));
+  // Who may only read may observe; attaching is refused by the device.
+  if (!fd.valid() && errno == EACCES)
+    fd = Fd(open(std::string(path).c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) {
     const int error = errno == ENXIO ? ENOENT : errno;
     return ErrnoStatus(error, absl::StrCat("kup: ", path, ": ", strerror(error)));

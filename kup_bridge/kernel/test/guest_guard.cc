@@ -51,6 +51,32 @@ KUP_SCENARIO(Node, "guard.node", "the node belongs to root, 0600; others cannot 
   EXPECT_IS(status, 0);
 }
 
+KUP_SCENARIO(Readers, "guard.readers", "who may read the node observes, and does not attach") {
+  EXPECT_IS(chmod("/dev/kup-ktest", 0644), 0);
+  const int status = InChild([] {
+    if (setgid(1000) != 0 || setuid(1000) != 0) return 1;
+    kup_dev* dev;
+    kup_chan* chan;
+    if (kup_open("ktest", &dev) != 0) return 2;
+    if (kup_attach(dev, 1, 0, &chan) != -EACCES) return 3;
+    kup_observer* observer;
+    if (kup_observe("ktest", 1, &observer) != 0) return 4;
+    kup_stats stats;
+    kup_observer_stats(observer, &stats);
+    kup_unobserve(observer);
+    kup_close(dev);
+    return stats.state == KUP_STATE_READY ? 0 : 5;
+  });
+  EXPECT_IS(chmod("/dev/kup-ktest", 0600), 0);
+  EXPECT_IS(status, 0);
+}
+
+KUP_SCENARIO(RingSize, "guard.ringsize", "rings that would be copied for long are refused") {
+  EXPECT_IS(Ask(KUP_TEST_OPEN, 0, 8u << 20).rc, -EINVAL);
+  EXPECT_IS(Ask(KUP_TEST_OPEN, 0, 4u << 20).rc, 0);
+  EXPECT_IS(Ask(KUP_TEST_UNLOAD, 0).rc, 0);
+}
+
 KUP_SCENARIO(Errors, "guard.errors", "each wrong request gets its own error") {
   kup_dev* dev;
   EXPECT_IS(kup_open("no-such-device", &dev), -ENOENT);
