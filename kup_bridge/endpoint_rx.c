@@ -509,11 +509,8 @@ int kup_end_frame_return(struct kup_end *end, const struct kup_frame *frame) {
     rc = -ESTALE;
   } else if (frame->index >= pool->count || frame->use == 0) {
     rc = -EINVAL;
-  } else {
-    /* Release: our reads of the buffer are before it. */
-    kup_store_release(&pool->done[frame->index], frame->use, KUP_SITE_FRAME);
-    kup_fence(KUP_SITE_FRAME_PUB); /* as R5 of ring.h */
-    if (kup_load(pool->peer_wait)) end->ops->signal(end);
+  } else if (kup_frame_give(&pool->done[frame->index], pool->peer_wait, frame->use)) {
+    end->ops->signal(end);
   }
   kup_lock_drop(&end->rx_lock, flags);
   return rc;

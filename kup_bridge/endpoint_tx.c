@@ -296,9 +296,7 @@ static int find_frame(struct kup_frames_out *pool) {
   uint32_t i;
 
   for (i = 0; i < pool->count; i++) {
-    /* Acquire: the peer's reads of the buffer are before its hand-back. */
-    if (pool->state[i] == KUP_FRAME_SENT &&
-        kup_load_acquire(&pool->done[i], KUP_SITE_FRAME) == pool->use[i])
+    if (pool->state[i] == KUP_FRAME_SENT && kup_frame_is_back(&pool->done[i], pool->use[i]))
       pool->state[i] = KUP_FRAME_FREE;
     if (pool->state[i] == KUP_FRAME_FREE) return (int)i;
   }
@@ -331,8 +329,7 @@ int kup_end_frame_get(struct kup_end *end, struct kup_frame *frame, int64_t dead
     if (!rc) {
       i = find_frame(pool);
       if (i < 0) {
-        kup_store(pool->wait_word, 1u);
-        kup_fence(KUP_SITE_FRAME_ARM); /* as R5 of ring.h */
+        kup_frame_want(pool->wait_word);
         i = find_frame(pool);
       }
       if (i >= 0) {

@@ -20,6 +20,7 @@
 #define KUP_ATOMICS_DEFINED 1
 
 typedef uint64_t kup_word_t; /* a shared position */
+typedef uint32_t kup_half_t; /* a shared word of a frame pool */
 typedef uint8_t kup_data_t;  /* a data area, mapped twice */
 
 #ifdef __KERNEL__

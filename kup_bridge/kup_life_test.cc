@@ -161,7 +161,7 @@ TEST_F(FrameWaiter, IsNotForgottenWhenAnotherIsServed) {
   kup_frame in[2], other;
   ASSERT_EQ(kup_receive_batch(ch_, msgs, 2, -1), 2);
   for (int i : {0, 1}) ASSERT_EQ(kup_frame_open(ch_, &msgs[i], &in[i]), 0);
-  kup_store_release(&ch_->user_page->frame_done[in[0].index], in[0].use, KUP_SITE_FRAME);
+  kup_store_release(&ch_->user_page->frame_done[in[0].index], in[0].use, KUP_SITE_FRAME_GIVE);
   EXPECT_EQ(kupdev_frame_get(sc_, 0, &other, 0), 0);
   EXPECT_EQ(kup_frame_return(ch_, &in[1]), 0);
   waiter_.join();

@@ -17,7 +17,8 @@
  *   R4  The producer never writes at or above the accepted tail + size, so what
  *       the consumer holds does not change under it (if the producer is honest).
  *   R5  No lost wake-up: publish, fence, read wake_at pairs with store wake_at,
- *       fence, re-read head (sites *_PUB and *_ARM; same for space_at and tail).
+ *       fence, re-read head (sites *_PUB and *_ARM; same for space_at and tail,
+ *       and for the words by which frame buffers come back).
  *       Either the producer sees that it must notify, or the consumer sees the
  *       record.
  *
@@ -376,6 +377,28 @@ static inline int kup_rx_arm(struct kup_rx *rx, uint64_t batch) {
   /* Beyond the batch: the producer may have looked before we armed. */
   if (rx->head_seen - seen > batch || rx->next != seen) return KUP_RING_OK;
   return KUP_RING_NONE;
+}
+
+/* ---- frame buffers: they come back without a record -------------------------------- */
+
+/* Its owner: is it back from use number `use`? */
+static inline int kup_frame_is_back(const kup_half_t *done, uint32_t use) {
+  /* Acquire: the peer's reads of the buffer are before its hand-back. */
+  return kup_load_acquire(done, KUP_SITE_FRAME_TAKE) == use;
+}
+
+/* Its owner: I want one.  Look once more before sleeping. */
+static inline void kup_frame_want(kup_half_t *wanted) {
+  kup_store(wanted, 1u);
+  kup_fence(KUP_SITE_FRAME_ARM); /* as R5 */
+}
+
+/* The peer: gives it back.  Returns 1 if its owner must be notified. */
+static inline int kup_frame_give(kup_half_t *done, const kup_half_t *wanted, uint32_t use) {
+  /* Release: our reads of the buffer are before it. */
+  kup_store_release(done, use, KUP_SITE_FRAME_GIVE);
+  kup_fence(KUP_SITE_FRAME_PUB); /* as R5 */
+  return kup_load(wanted) != 0;
 }
 
 #endif /* UWQ_KUP_RING_H_ */

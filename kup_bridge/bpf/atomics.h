@@ -15,6 +15,7 @@
 #define KUP_ATOMICS_DEFINED 1
 
 typedef uint64_t kup_word_t;
+typedef uint32_t kup_half_t;
 typedef uint8_t kup_data_t;
 
 #define kup_load(p) (*(volatile __typeof__(*(p)) *)(p))

@@ -32,10 +32,15 @@ enum KupSite {
   KUP_SITE_WAKE_ARM,
   KUP_SITE_SPACE_PUB,
   KUP_SITE_SPACE_ARM,
+  KUP_SITE_FRAME_TAKE,
+  KUP_SITE_FRAME_GIVE,
+  KUP_SITE_FRAME_PUB,
+  KUP_SITE_FRAME_ARM,
 };
 inline KupSite mutant = KUP_SITE_NONE;
 
 using kup_word_t = rl::atomic<uint64_t>;
+using kup_half_t = rl::atomic<uint32_t>;
 
 // A data area: a record header per KUP_ALIGN cells, the rest is never touched.
 struct kup_data_t {

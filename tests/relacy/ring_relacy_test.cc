@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// ring_relacy_test.cc -- ring.h under weak memory (invariants R4 and R5).
+// ring_relacy_test.cc -- ring.h under weak memory (invariants R4 and R5), and the words by
+// which frame buffers come back.
 //
 // Goal: with every order in place all executions are right; with any one of them
 // taken away, one is found that is not.  Method: a ring of two records, relacy's
@@ -140,6 +141,35 @@ struct SpaceTest : rl::test_suite<SpaceTest, 2> {
   void after() { RL_ASSERT(!slept || notified[0]); }
 };
 
+// The owner of a frame buffer goes to sleep, or fills it again, while the peer gives it back.
+struct FrameTest : rl::test_suite<FrameTest, 2> {
+  kup_half_t done, wanted;
+  rl::var<uint64_t> buffer;
+  bool notified, slept;
+  void before() {
+    done($) = 0u;
+    wanted($) = 0u;
+    buffer($) = 1u;
+    notified = slept = false;
+  }
+  void thread(unsigned index) {
+    constexpr uint32_t kUse = 1;
+    if (index == 1) {
+      RL_ASSERT(buffer($) == 1u);
+      notified = kup_frame_give(&done, &wanted, kUse) != 0;
+      return;
+    }
+    bool back = kup_frame_is_back(&done, kUse) != 0;
+    if (!back) {
+      kup_frame_want(&wanted);
+      back = kup_frame_is_back(&done, kUse) != 0;
+      slept = !back;
+    }
+    if (back) buffer($) = 2u;
+  }
+  void after() { RL_ASSERT(!slept || notified); }
+};
+
 // Swallows relacy's reports.  No string stream: relacy replaces operator delete for
 // its own bookkeeping, and the library's strings do not take part in that.
 struct Sink : std::streambuf {
@@ -192,5 +222,11 @@ int main() {
   Check<SpaceTest>("space", "as it is, random", KUP_SITE_NONE, kRandom, kMany);
   Check<SpaceTest>("space", "no fence in flush", KUP_SITE_SPACE_PUB, kRandom, kMany);
   Check<SpaceTest>("space", "no fence in arm", KUP_SITE_SPACE_ARM, kRandom, kMany);
+  Check<FrameTest>("frame", "as it is", KUP_SITE_NONE, kFull, kMany);
+  Check<FrameTest>("frame", "as it is, random", KUP_SITE_NONE, kRandom, kMany);
+  Check<FrameTest>("frame", "relaxed hand-back", KUP_SITE_FRAME_GIVE, kRandom, kMany);
+  Check<FrameTest>("frame", "relaxed look", KUP_SITE_FRAME_TAKE, kRandom, kMany);
+  Check<FrameTest>("frame", "no fence in hand-back", KUP_SITE_FRAME_PUB, kRandom, kMany);
+  Check<FrameTest>("frame", "no fence in want", KUP_SITE_FRAME_ARM, kRandom, kMany);
   return failures == 0 ? 0 : 1;
 }
