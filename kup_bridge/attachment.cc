@@ -79,6 +79,36 @@ int EndOf(const Attachment& at) {
   }
 }
 
+uint64_t SentUpTo(const Attachment& at) {
+  kup_end* const end = &at.chan->end;
+  const unsigned long flags = kup_lock_take(&end->rx_lock);
+  const uint64_t head = kup_load_acquire(end->rx.head, KUP_SITE_READ_HEAD);
+  const uint64_t tail = end->rx.tail_pub, size = end->rx.size;
+  kup_lock_drop(&end->rx_lock, flags);
+  // What is brought into the ring from elsewhere has no position yet: a look that finds
+  // nothing comes after it.
+  if (end->ops->pull != nullptr) return tail + (uint64_t{1} << 62);
+  return head - tail <= size ? head : tail + size;  // that one poisons at the next look
+}
+
+bool TakenUpTo(const Attachment& at, uint64_t head, bool looked) {
+  kup_end* const end = &at.chan->end;
+  const kup_rx& rx = end->rx;
+  const unsigned long flags = kup_lock_take(&end->rx_lock);
+  uint64_t next = rx.next;
+  if (looked && static_cast<int64_t>(head - rx.head_seen) > 0) head = rx.head_seen;
+  // The oldest message that was set aside, and where its record begins.
+  for (uint32_t i = end->stash_first; i != end->stash_last; ++i) {
+    const kup_msg& msg = end->stash[i & (KUP_WINDOW - 1)];
+    if (msg.type == KUP_TYPE_TURN) continue;  // not ours
+    const uint32_t token = static_cast<uint32_t>(msg.token);
+    next = token == rx.first ? rx.tail_now : rx.held[(token - 1) & (KUP_WINDOW - 1)].end;
+    break;
+  }
+  kup_lock_drop(&end->rx_lock, flags);
+  return static_cast<int64_t>(next - head) >= 0;
+}
+
 Resent Resend(const Attachment& old, const Attachment& fresh, absl::Duration timeout) {
   return Resend(old.chan, fresh.chan, Milliseconds(timeout));
 }

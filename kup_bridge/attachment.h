@@ -34,6 +34,12 @@ absl::StatusOr<std::shared_ptr<Attachment>> Attach(const std::string& device, ui
 // How the device ended, though nobody reads from it: 0 (it did not) or kup.h's error.
 // Takes the signal off the descriptor, so that it can be watched for the end alone.
 int EndOf(const Attachment& at);
+// The position in the ring up to which the device has sent.
+uint64_t SentUpTo(const Attachment& at);
+// Whether all before `head` was handed out; what a kup_call of another thread set aside
+// was not.  `looked`: a look since SentUpTo() found nothing, so that a head beyond what
+// that look saw was none.
+bool TakenUpTo(const Attachment& at, uint64_t head, bool looked);
 // Gives `fresh` what the device of `old` did not acknowledge.
 Resent Resend(const Attachment& old, const Attachment& fresh, absl::Duration timeout);
 

@@ -144,7 +144,8 @@ class Bridge {
   void Quiesce();
   void Resume();
   // When it returns OK, everything that the device had sent before the call has been
-  // handled; nothing later is waited for.  Not from a handler of this bridge.  Sleeps.
+  // handled; nothing later is waited for (of "bpf:...?ringbuf", which has no positions: until
+  // a look finds nothing).  Not from a handler of this bridge.  Sleeps.
   // FAILED_PRECONDITION: not started, or quiesced.  UNAVAILABLE: the device went, or
   // Quiesce came between.  [UWQ-BRIDGE-2]
   absl::Status Drain();

@@ -6,6 +6,7 @@
 #define UWQ_KUP_BRIDGE_BRIDGE_FIXTURE_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -73,6 +74,16 @@ class Log {
 
 inline std::string Text(Message& m) {
   return std::string(reinterpret_cast<const char*>(m.data().data()), m.data().size());
+}
+
+// Waits for `done`, but not for ever: false where the code under test would hang.
+inline bool AwaitUntil(const std::function<bool()>& done) {
+  const base::Nanos end = base::Now() + 20 * base::kSecond;
+  while (!done()) {
+    if (base::Now() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 class BridgeTest : public testing::Test {

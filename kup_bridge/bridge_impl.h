@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "delayed/delayed_work.h"
 #include "kup_bridge/attachment.h"
@@ -38,7 +39,14 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
     std::deque<Waiting> backlog;  // Impl::mutex
     Event merged;                 // Impl::mutex; count 0: nothing
     uint64_t taken = 0;           // Impl::mutex; messages put into the backlog
-    uint64_t done = 0;            // Impl::mutex; and those that were handled or dropped
+  };
+
+  // A Drain that waits until what was sent before it is delivered; on its stack.
+  struct Draining {
+    const Attachment* at;
+    uint64_t head;    // the device had sent up to here
+    uint64_t number;  // of the call
+    bool passed = false;
   };
 
   // --- The loop's side: bridge_serve.cc -------------------------------------------------
@@ -66,7 +74,7 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
   void DropLocked(std::deque<Waiting>* waiting) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void DropWaitingLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void Quiesce();
-  bool AwaitEmpty();
+  void PassDrainsLocked(uint64_t empty_since) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   absl::Status Drain();
   void Resume();
   std::shared_ptr<Attachment> Current() {
@@ -96,11 +104,13 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
   bool serving ABSL_GUARDED_BY(mutex) = false;
   bool serve_wanted ABSL_GUARDED_BY(mutex) = false;
   bool blocked ABSL_GUARDED_BY(mutex) = false;
+  uint64_t freed ABSL_GUARDED_BY(mutex) = 0;  // messages given back by handlers of items
   int quiesced ABSL_GUARDED_BY(mutex) = 0;
+  uint64_t quiesces ABSL_GUARDED_BY(mutex) = 0;     // calls of Quiesce so far
   base::Nanos spin ABSL_GUARDED_BY(mutex) = 0;      // of the next look that finds nothing
   base::Nanos armed_at ABSL_GUARDED_BY(mutex) = 0;  // when the loop went to sleep over the ring
-  uint64_t drains_asked ABSL_GUARDED_BY(mutex) = 0;
-  uint64_t drains_done ABSL_GUARDED_BY(mutex) = 0;
+  uint64_t drains ABSL_GUARDED_BY(mutex) = 0;       // calls of Drain so far
+  std::vector<Draining*> draining ABSL_GUARDED_BY(mutex);
   std::shared_ptr<Attachment> current ABSL_GUARDED_BY(mutex);
   std::shared_ptr<Attachment> previous ABSL_GUARDED_BY(mutex);  // for what it did not acknowledge
   event::FdWatch watch ABSL_GUARDED_BY(mutex);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // bridge_reset.cc -- devices that come and go; quiesce, drain, resume.
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "delayed/runtime_loop.h"
@@ -76,7 +78,6 @@ void Bridge::Impl::DropWaitingLocked() {
   DropLocked(&stalled);
   for (auto& [type, sub] : subs) {
     DropLocked(&sub.backlog);
-    sub.done = sub.taken;
     stats.dropped += sub.merged.count;
     sub.merged = Event();
   }
@@ -87,6 +88,7 @@ void Bridge::Impl::Quiesce() {
   {
     MutexLock lock(&mutex);
     ++quiesced;
+    ++quiesces;
     served.NotifyAll();  // a Drain gives up
     while (serving && !loop->InLoop()) served.Wait(&mutex);
   }
@@ -97,41 +99,52 @@ void Bridge::Impl::Quiesce() {
   DropWaitingLocked();
 }
 
-// True: the ring was seen empty by a look that began after the call.
-bool Bridge::Impl::AwaitEmpty() {
-  MutexLock lock(&mutex);
-  const uint64_t mine = ++drains_asked;
-  PostServeLocked();
-  while (drains_done < mine && current != nullptr && quiesced == 0) served.Wait(&mutex);
-  return drains_done >= mine;
+// All that was taken from the ring is delivered.  `empty_since`: and nothing was found in
+// it, at a look that began after that many Drains had been called; 0: no such look.
+void Bridge::Impl::PassDrainsLocked(uint64_t empty_since) {
+  for (Draining* d : draining) {
+    if (d->passed || d->at != current.get()) continue;
+    d->passed = TakenUpTo(*current, d->head, d->number <= empty_since);
+    if (d->passed) served.NotifyAll();
+  }
 }
 
 absl::Status Bridge::Impl::Drain() {
+  const std::shared_ptr<Attachment> at = Current();
+  absl::Status gone =
+      absl::UnavailableError(absl::StrCat(device, ": gone or quiesced while draining"));
+  std::vector<std::pair<Sub*, uint64_t>> targets;
+  uint64_t before;
   {
     MutexLock lock(&mutex);
     if (!started || quiesced > 0) {
       return absl::FailedPreconditionError("the bridge is not started, or quiesced");
     }
-  }
-  if (!AwaitEmpty()) {
-    return absl::UnavailableError(absl::StrCat(device, ": gone or quiesced while draining"));
-  }
-  for (auto& [type, sub] : subs) {
-    if (sub.work == nullptr) continue;  // handled by the look itself
-    uint64_t target;
-    {
-      MutexLock lock(&mutex);
-      target = sub.taken;
-    }
-    for (;;) {
-      (void)sub.work->Flush();
-      MutexLock lock(&mutex);
-      // Dropped by Quiesce meanwhile, or the handler queued itself again for the rest.
-      if (sub.done >= target) break;
-      (void)sub.wq->Queue(*sub.work);
+    if (at == nullptr || at != current) return gone;
+    before = quiesces;
+    Draining mine = {at.get(), SentUpTo(*at), ++drains};
+    draining.push_back(&mine);
+    PostServeLocked();
+    while (!mine.passed && at == current && quiesces == before) served.Wait(&mutex);
+    draining.erase(std::find(draining.begin(), draining.end(), &mine));
+    if (!mine.passed) return gone;
+    for (auto& [type, sub] : subs) {
+      if (sub.work != nullptr) targets.emplace_back(&sub, sub.taken);  // else handled already
     }
   }
-  return absl::OkStatus();
+  for (const auto& [sub, target] : targets) {
+    for (bool begun = false; !begun;) {
+      {
+        MutexLock lock(&mutex);
+        if (quiesces != before) return gone;  // which drops them, and lets no item run
+        begun = sub->taken - sub->backlog.size() >= target;
+      }
+      // The last of them may be in its handler still; else the item is queued.
+      (void)sub->work->Flush();
+    }
+  }
+  MutexLock lock(&mutex);
+  return quiesces == before ? absl::OkStatus() : gone;
 }
 
 void Bridge::Impl::Resume() {

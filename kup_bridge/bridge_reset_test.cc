@@ -89,6 +89,155 @@ TEST_F(BridgeTest, DrainEndsWithTheDevice) {
   EXPECT_EQ(bridge_->Drain().code(), absl::StatusCode::kUnavailable);
 }
 
+// [UWQ-BRIDGE-2]: nothing later is waited for.  Method: a device that has always sent more
+// before its last message is given back, so that the ring is never empty.
+TEST_F(BridgeTest, DrainEndsUnderAFlood) {
+  Open();
+  std::atomic<bool> stop{false};
+  std::atomic<int> handled{0};
+  const auto more = [&](uint16_t type) {
+    if (!stop) (void)kupdev_post(sc_, 0, type, "more", 4);
+  };
+  ASSERT_TRUE(bridge_->OnDirect(kVsync, [&](Message&) { more(kVsync); }).ok());
+  ASSERT_TRUE(bridge_
+                  ->OnMessage(kCec, *wq_, {.backlog = 2},
+                              [&](Message& m) {
+                                if (Text(m) == "counted") ++handled;
+                                if (Text(m) == "more") more(kCec);
+                              })
+                  .ok());
+  const auto running = Start();
+  Post(kVsync, "more");
+  Post(kCec, "more");
+  std::atomic<bool> drained{false};
+  std::thread drainer([&] {
+    for (int round = 1; round <= 20; ++round) {
+      for (int i = 0; i < 10; ++i) Post(kCec, "counted");
+      EXPECT_TRUE(bridge_->Drain().ok());
+      EXPECT_EQ(handled, round * 10);
+    }
+    drained = true;
+  });
+  EXPECT_TRUE(AwaitUntil([&] { return drained.load(); })) << "it waits for the flood's end";
+  stop = true;
+  drainer.join();
+}
+
+// What a call of another thread has set aside is not handled yet.
+TEST_F(BridgeTest, DrainWaitsForWhatACallSetAside) {
+  Open();
+  Gate gate, aside;
+  std::atomic<kup_chan*> channel{nullptr};
+  std::atomic<int> handled{0};
+  ASSERT_TRUE(bridge_
+                  ->OnDirect(kVsync,
+                             [&](Message& m) {
+                               channel = m.channel();
+                               gate.Pass();
+                             })
+                  .ok());
+  ASSERT_TRUE(bridge_
+                  ->OnDirect(kCec,
+                             [&](Message&) {
+                               aside.Pass();
+                               ++handled;
+                             })
+                  .ok());
+  const auto running = Start();
+  Post(kVsync, "the loop stands still");
+  gate.AwaitArrivals(1);
+  std::thread caller([&] { EXPECT_TRUE(bridge_->Call(kAsk, {}, absl::InfiniteDuration()).ok()); });
+  kup_msg request;
+  ASSERT_EQ(kupdev_take(sc_, 0, &request, -1), 0);
+  constexpr int kAside = 100;  // more than one batch
+  for (int i = 0; i < kAside; ++i) Post(kCec, "aside");
+  EXPECT_TRUE(AwaitUntil([&] {
+    kup_stats stats;
+    kup_get_stats(channel, &stats);
+    return stats.received == kAside + 1;
+  }));
+  std::atomic<bool> drained{false};
+  std::thread drainer([&] {
+    EXPECT_TRUE(bridge_->Drain().ok());
+    drained = true;
+    EXPECT_EQ(handled, kAside);
+  });
+  gate.Open();
+  aside.AwaitArrivals(1);
+  for (int i = 0; i < 10000 && !drained; ++i) std::this_thread::yield();  // a chance to be wrong
+  EXPECT_FALSE(drained);
+  aside.Open();
+  drainer.join();
+  EXPECT_EQ(kupdev_reply(sc_, 0, &request, 0, nullptr, 0), 0);
+  EXPECT_EQ(kupdev_give_back(sc_, 0, &request, 1), 0);
+  caller.join();
+}
+
+// [UWQ-BRIDGE-2]: a Drain whose messages Quiesce drops says so, and does not wait for the
+// handlers that Quiesce waits for.  Method: an item handles 16 in a run, so that some still
+// wait when it is disabled; and a direct handler, so that Quiesce has begun, not ended.
+TEST_F(BridgeTest, DrainTellsThatQuiesceCameBetween) {
+  Open();
+  Gate direct, first, second;
+  ASSERT_TRUE(bridge_->OnMessage(kHpd, *wq_, {}, [&](Message&) { first.Pass(); }).ok());
+  std::unique_ptr<Workqueue> other = *Workqueue::CreateOrdered("other");
+  ASSERT_TRUE(bridge_->OnMessage(kCec, *other, {}, [&](Message&) { second.Pass(); }).ok());
+  ASSERT_TRUE(bridge_->OnDirect(kVsync, [&](Message&) { direct.Pass(); }).ok());
+  const auto running = Start();
+  Post(kHpd, "x");
+  Post(kCec, "x");
+  first.AwaitArrivals(1);
+  second.AwaitArrivals(1);
+  for (int i = 0; i < 20; ++i) Post(kHpd, "x");
+  AwaitServed(22);
+  const uint64_t before = bridge_->stats().wakeups;
+  std::atomic<bool> told{false};
+  std::thread drainer([&] {
+    EXPECT_FALSE(bridge_->Drain().ok());
+    told = true;
+  });
+  // Until it waits for the items; sooner, and the loop would stop it.
+  (void)AwaitUntil([&] { return bridge_->stats().wakeups > before; });
+  Post(kVsync, "x");
+  direct.AwaitArrivals(1);
+  std::thread quiescer([&] { bridge_->Quiesce(); });
+  EXPECT_FALSE(bridge_->Drain().ok());  // ends when Quiesce has begun
+  direct.Open();
+  first.Open();
+  EXPECT_TRUE(AwaitUntil([&] { return told.load(); }));
+  second.Open();
+  drainer.join();
+  quiescer.join();
+}
+
+// [UWQ-BRIDGE-1]: what the device sends while Quiesce waits for a direct handler stays in
+// the ring.
+TEST_F(BridgeTest, QuiesceDuringADirectHandlerTakesNoMore) {
+  Open();
+  Gate gate;
+  Log log;
+  ASSERT_TRUE(bridge_
+                  ->OnDirect(kVsync,
+                             [&](Message& m) {
+                               gate.Pass();
+                               log.Add(Text(m));
+                             })
+                  .ok());
+  const auto running = Start();
+  Post(kVsync, "0");
+  gate.AwaitArrivals(1);
+  std::thread quiescer([&] { bridge_->Quiesce(); });
+  EXPECT_FALSE(bridge_->Drain().ok());  // ends when Quiesce has begun
+  for (const char* text : {"1", "2", "3"}) Post(kVsync, text);
+  gate.Open();
+  quiescer.join();
+  EXPECT_EQ(log.size(), 1u);
+  EXPECT_EQ(bridge_->stats().received, 1u);
+  bridge_->Resume();
+  EXPECT_EQ(log.Await(4), (std::vector<std::string>{"0", "1", "2", "3"}));
+  EXPECT_EQ(bridge_->stats().dropped, 0u);
+}
+
 // Revoked, and attached again: both are events.
 TEST_F(BridgeTest, RevocationIsAnEvent) {
   Open({.reconnect = absl::Milliseconds(1)});

@@ -32,6 +32,7 @@ void Bridge::Impl::Serve() {
   int batches = 0;
   while (!armed && batches < kTurnBatches && current != nullptr && quiesced == 0 && !blocked &&
          DeliverStalledLocked()) {
+    PassDrainsLocked(0);  // all that was taken is delivered
     armed = TakeLocked();
     ++batches;
   }
@@ -69,7 +70,8 @@ void Bridge::Impl::AdaptSpinLocked() {
 bool Bridge::Impl::TakeLocked() {
   const std::shared_ptr<Attachment> at = current;
   const base::Nanos spin_ns = spin;
-  const uint64_t drain = drains_asked;
+  const uint64_t drains_before = drains;
+  const uint64_t freed_before = freed;
   kup_msg batch[kBatch];
   mutex.Unlock();
   int n = kup_receive_batch(at->chan, batch, kBatch, 0);
@@ -85,13 +87,14 @@ bool Bridge::Impl::TakeLocked() {
   }
   mutex.Lock();
   if (n == -EAGAIN || n == 0) {
-    drains_done = drain;
-    served.NotifyAll();
+    PassDrainsLocked(drains_before);
     armed_at = spin_max > 0 ? base::Now() : 0;
     return true;
   }
   if (n == -ENOBUFS) {
-    // The handlers hold all that may be held; the first to give back goes on.
+    // The handlers hold all that may be held; the first to give back goes on.  Who gave
+    // back since the look may have been the last one, and found nobody to wake.
+    if (freed != freed_before) return false;
     ++stats.blocked;
     blocked = true;
     return false;
@@ -105,7 +108,7 @@ bool Bridge::Impl::TakeLocked() {
   return false;
 }
 
-// Delivers what was taken, in order.  False: a full backlog stops it.
+// Delivers what was taken, in order.  False: a full backlog or Quiesce stops it.
 bool Bridge::Impl::DeliverStalledLocked() {
   while (!stalled.empty() && quiesced == 0) {
     Waiting& w = stalled.front();
@@ -144,7 +147,6 @@ bool Bridge::Impl::DeliverStalledLocked() {
         stalled.pop_front();
         continue;
       }
-      ++sub.done;
       sub.backlog.pop_front();
     }
     // Who may drop must not hold up the ring: the tail does not pass what is held.
@@ -154,7 +156,7 @@ bool Bridge::Impl::DeliverStalledLocked() {
     stalled.pop_front();
     (void)sub.wq->Queue(*sub.work);  // false: pending, that run takes it
   }
-  return true;
+  return quiesced == 0;  // a direct handler may have run meanwhile
 }
 
 void Bridge::Impl::MergeLocked(Sub* sub, const kup_msg& msg) {
@@ -221,7 +223,7 @@ void Bridge::Impl::Run(Sub* sub) {
     }
     Handle(*sub, w);
     MutexLock lock(&mutex);
-    ++sub->done;
+    ++freed;
     UnblockLocked();  // once more: the window may have been full
   }
   // Fair to the other items of the queue: the rest in another turn.
