@@ -13,6 +13,7 @@
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,9 +75,13 @@ class SharedLog {
   T* log_ = nullptr;
 };
 
+// Sandboxes count their processes from 1, but have the abstract names in common.
 inline std::string UniqueSimName(const char* what) {
   static int n = 0;
-  return std::string("sim:") + what + "-" + std::to_string(getpid()) + "-" + std::to_string(++n);
+  struct stat pids = {};
+  (void)stat("/proc/self/ns/pid", &pids);
+  return std::string("sim:") + what + "-" + std::to_string(pids.st_ino) + "-" +
+         std::to_string(getpid()) + "-" + std::to_string(++n);
 }
 
 // How often to repeat: `usual` in the default tier, or what the variable says.
