@@ -9,7 +9,8 @@
 //
 // Invariant B1: handlers of one subscription run one at a time, in the order of the
 // channel.  Invariant B2: a message is released to the device once, after its
-// handler or when it is dropped, and every drop is counted.
+// handler or when it is dropped, and every drop is counted.  A frame that is dropped,
+// merged or of an unknown type is returned, and a request refused (if the ring has room).
 // The channel is served on the event loop of the Runtime; a handler runs on the
 // queue of its subscription, or, OnDirect, on the loop itself.
 // Read on: docs/kup_protocol.md, kup_bridge/kup.h.

@@ -60,6 +60,7 @@ struct Bridge::Impl : std::enable_shared_from_this<Bridge::Impl> {
 
   // --- The handlers' side: bridge_serve.cc ----------------------------------------------
   static void Release(Waiting* w);
+  static void Discard(Waiting* w);
   static void CopyOut(Waiting* w);
   static void Handle(Sub& sub, Waiting& w);
   void Run(Sub* sub);

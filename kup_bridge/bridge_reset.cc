@@ -70,7 +70,7 @@ absl::Status Bridge::Impl::WatchLocked(std::shared_ptr<Attachment> at) {
 
 void Bridge::Impl::DropLocked(std::deque<Waiting>* waiting) {
   stats.dropped += waiting->size();
-  for (Waiting& w : *waiting) Release(&w);
+  for (Waiting& w : *waiting) Discard(&w);
   waiting->clear();
 }
 

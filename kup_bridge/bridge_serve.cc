@@ -115,7 +115,7 @@ bool Bridge::Impl::DeliverStalledLocked() {
     const auto found = subs.find(w.msg.type);
     if (found == subs.end()) {
       ++stats.unknown;
-      Release(&w);
+      Discard(&w);
       stalled.pop_front();
       continue;
     }
@@ -131,7 +131,7 @@ bool Bridge::Impl::DeliverStalledLocked() {
     }
     if (sub.event) {
       MergeLocked(&sub, w.msg);
-      Release(&w);
+      Discard(&w);
       stalled.pop_front();
       continue;
     }
@@ -143,10 +143,11 @@ bool Bridge::Impl::DeliverStalledLocked() {
       }
       ++stats.dropped;
       if (sub.options.overflow == Overflow::kDropNewest) {
-        Release(&w);
+        Discard(&w);
         stalled.pop_front();
         continue;
       }
+      Discard(&sub.backlog.front());
       sub.backlog.pop_front();
     }
     // Who may drop must not hold up the ring: the tail does not pass what is held.
@@ -170,6 +171,21 @@ void Bridge::Impl::MergeLocked(Sub* sub, const kup_msg& msg) {
 
 void Bridge::Impl::Release(Waiting* w) {
   if (!w->copied) (void)kup_release(w->at->chan, &w->msg, 1);
+}
+
+// Releases a message that no handler sees.  The device must not go without what a handler
+// would have given back: a frame's buffer, the answer to a request.  (That one does not
+// wait for room: a ring that is full is not being read.)
+void Bridge::Impl::Discard(Waiting* w) {
+  kup_chan* const chan = w->at->chan;
+  kup_msg msg = w->msg;
+  if (w->copied) msg.data = w->copy.data();
+  kup_frame frame;
+  if ((msg.flags & KUP_REC_FRAME) != 0 && kup_frame_open(chan, &msg, &frame) == 0) {
+    (void)kup_frame_return(chan, &frame);
+  }
+  if ((msg.flags & KUP_REC_REQUEST) != 0) (void)kup_reply(chan, &msg, EIO, nullptr, 0);
+  Release(w);
 }
 
 void Bridge::Impl::CopyOut(Waiting* w) {
