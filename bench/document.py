@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Writes the measured parts of a document, so that no figure in it is typed by hand.
 
-Used by bench/run.py; and for the output of another command, as it is:
+Used by bench/run.py; and for the output of another command, as it is (a table in
+Markdown as a table, all else as program text):
 
   tools/kernel-test bench | bench/document.py docs/performance.md kernel
+  bazel-bin/kup_bridge/kup_bench --markdown | bench/document.py docs/kup_protocol.md kup_bench
 
 A part stands between `<!-- measured: NAME -->` and `<!-- end of NAME -->`; the text
 around it is left alone.  A part of which nothing was measured keeps what it has.
@@ -134,6 +136,11 @@ def replace(text, name, content):
     return pattern.sub(lambda match: f"{match[1]}\n{content}\n\n{match[2]}", text)
 
 
+def of_command(output):
+    """A table in Markdown as it is, all else as program text."""
+    return output if output.startswith("|") else f"```\n{output}\n```"
+
+
 def rewrite(path, environment, table, bars, costs):
     text = path.read_text()
     parts = {"environment": _environment(environment), "bars": _bars(bars),
@@ -154,7 +161,7 @@ def main(argv):
     if not output:
         print("bench: nothing to write", file=sys.stderr)
         return 1
-    path.write_text(replace(path.read_text(), argv[1], f"```\n{output}\n```"))
+    path.write_text(replace(path.read_text(), argv[1], of_command(output)))
     return 0
 
 

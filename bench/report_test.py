@@ -130,6 +130,15 @@ class Output(unittest.TestCase):
                 self.assertEqual(text.count(part), 1, part)
             self.assertEqual(text.count("<!-- measured: "), text.count("<!-- end of "))
 
+    def test_output_of_a_command_is_a_table_or_program_text(self):
+        self.assertEqual(document.of_command("| a |\n|---|"), "| a |\n|---|")
+        self.assertEqual(document.of_command("a 1"), "```\na 1\n```")
+
+    def test_the_bridge_s_document_has_its_parts(self):
+        text = (HERE.parent / "docs" / "kup_protocol.md").read_text()
+        for part in ("kup_bench", "bridge_bench", "bridge_spin"):
+            self.assertIn("| x |", document.replace(text, part, "| x |"))
+
     def test_a_document_without_the_part_is_an_error(self):
         with self.assertRaises(SystemExit):
             document.replace("nothing here", "bars", "x")

@@ -4,15 +4,17 @@
 // polling costs and gives, and what the running kernel posts through BPF.
 //
 // As kup_bench.cc: two processes (or a kernel and a process) on two CPUs, medians.
-// Not a test: tagged manual.  Sections: bridge, spin, bpf; all without an argument.
-#include <sys/resource.h>
-
+// Not a test: tagged manual.
+//
+//   bridge_bench [bridge | spin | bpf | all] [RUNS] [--markdown]      exits 1 if a bar is missed
+//   bridge_bench bridge --markdown | bench/document.py docs/kup_protocol.md bridge_bench
 #include <atomic>
 #include <cmath>
 #include <thread>
 
 #include "delayed/delayed_work.h"
 #include "kup_bridge/bridge.h"
+#include "kup_bridge/kup_bench_report.h"
 #include "kup_bridge/kup_bench_util.h"
 #include "kup_bridge/kup_bpf.h"
 
@@ -55,8 +57,15 @@ void PostPaced(kupdev_softc* sc, long n, int64_t period_ns, double* cost) {
 
 enum class Way { kPlain, kDirect, kEvent };
 
-// One-way nanoseconds at p50, from post to handler.
-double OneWay(Way way, long n, int64_t period_ns, absl::Duration spin, double* wakeups) {
+struct OneWayResult {
+  double p50_ns = 0;
+  double loop = 0;  // turns of the loop per message
+  double all = 0;   // sleeps per message: of the loop, the worker and who looks after it
+};
+
+// From post to handler.
+OneWayResult OneWay(Way way, long n, int64_t period_ns, absl::Duration spin) {
+  OneWayResult result;
   std::vector<double> ns;
   ns.reserve(static_cast<size_t>(n));
   std::atomic<long> seen{0};
@@ -92,11 +101,23 @@ double OneWay(Way way, long n, int64_t period_ns, absl::Duration spin, double* w
             seen += static_cast<long>(e.count) - 1;
           });
         }
+        const long before = SleepsOfOthers();
         (void)bridge->Start();
         while (seen < n) absl::SleepFor(absl::Milliseconds(5));
-        *wakeups = static_cast<double>(bridge->stats().wakeups) / static_cast<double>(n);
+        result.all = static_cast<double>(SleepsOfOthers() - before) / static_cast<double>(n);
+        result.loop = static_cast<double>(bridge->stats().wakeups) / static_cast<double>(n);
       });
-  return Percentile(ns, 0.5);
+  result.p50_ns = Percentile(ns, 0.5);
+  return result;
+}
+
+// The run whose p50 is the median.
+OneWayResult MedianOneWay(int runs, Way way, long n, int64_t period_ns, absl::Duration spin) {
+  std::vector<OneWayResult> all;
+  for (int i = 0; i < runs; ++i) all.push_back(OneWay(way, n, period_ns, spin));
+  std::sort(all.begin(), all.end(),
+            [](const OneWayResult& a, const OneWayResult& b) { return a.p50_ns < b.p50_ns; });
+  return all[all.size() / 2];
 }
 
 // Turns of the loop per message when the device never stops.
@@ -121,58 +142,74 @@ double FloodWakeups(long n) {
   return per_message;
 }
 
-void BenchBridge(int runs) {
-  double ignored = 0, wakeups = 0;
-  std::vector<double> plain, direct;
-  for (int i = 0; i < runs; ++i) {
-    plain.push_back(OneWay(Way::kPlain, 10000, 20000, {}, &ignored));
-    direct.push_back(OneWay(Way::kDirect, 10000, 20000, absl::Microseconds(400), &wakeups));
-  }
-  printf(
-      "one way, polling, 64-bit payload each 20 us: channel p50 %.0f ns, bridge OnDirect %.0f ns,\n"
-      "  added %.0f ns (bar 500); turns of the loop per message %.3f\n",
-      Median(plain), Median(direct), Median(direct) - Median(plain), wakeups);
-  const double slept = OneWay(Way::kDirect, 2000, 200000, {}, &wakeups);
-  printf(
-      "one way, sleeping, each 200 us: OnDirect p50 %.1f us, wake-ups per message %.3f (bar 1)\n",
-      slept / 1e3, wakeups);
-  const double queued = OneWay(Way::kEvent, 2000, 200000, {}, &wakeups);
-  printf("  the same to a work item (OnEvent): p50 %.1f us, wake-ups of the loop %.3f\n",
-         queued / 1e3, wakeups);
-  printf("flood: wake-ups per message %.5f (bar 1/64 = 0.01563)\n", FloodWakeups(2000000));
+void RowAdded(Report* report, const char* what, const OneWayResult& plain,
+              const OneWayResult& bridge) {
+  const double added = bridge.p50_ns - plain.p50_ns;
+  report->Row(what, Format("p50 %.0f ns (%.0f against %.0f)", added, bridge.p50_ns, plain.p50_ns),
+              "500 ns",
+              std::abs(added) <= 500);  // far below the channel itself: others used the machine
+}
+
+void RowWakeups(Report* report, const char* what, const OneWayResult& r, double wakeups) {
+  report->Row(what, Format("%.2f (one way p50 %.1f us)", wakeups, r.p50_ns / 1e3), "1",
+              wakeups <= 1);
+}
+
+void BenchBridge(Report* report, int runs) {
+  constexpr absl::Duration kSpin = absl::Microseconds(400);
+  // One each 20 us for who polls, so that it never sleeps; each 200 us for who sleeps.
+  const OneWayResult plain = MedianOneWay(runs, Way::kPlain, 10000, 20000, {});
+  const OneWayResult direct = MedianOneWay(runs, Way::kDirect, 10000, 20000, kSpin);
+  const OneWayResult event = MedianOneWay(runs, Way::kEvent, 10000, 20000, kSpin);
+  RowAdded(report, "what the bridge adds while polling, OnDirect", plain, direct);
+  RowAdded(report, "what the bridge adds while polling, to a work item (OnEvent)", plain, event);
+  report->Row("wake-ups per message while polling, all threads, OnDirect; OnEvent",
+              Format("%.3f; %.3f", direct.all, event.all));
+  const OneWayResult slept = MedianOneWay(runs, Way::kDirect, 2000, 200000, {});
+  const OneWayResult queued = MedianOneWay(runs, Way::kEvent, 2000, 200000, {});
+  RowWakeups(report, "wake-ups per message, sleeping, OnDirect (the loop)", slept, slept.all);
+  RowWakeups(report, "wake-ups per message, sleeping, OnEvent (the loop)", queued, queued.loop);
+  RowWakeups(report, "wake-ups per message, sleeping, OnEvent (all threads)", queued, queued.all);
+  const double flood = FloodWakeups(2000000);
+  report->Row("wake-ups per message under flood, through the bridge", Format("%.5f", flood), "1/64",
+              flood <= 1.0 / 64);
   PairNamed(
       {},
       [](kupdev_softc* sc) {
-        kupdev_event event;  // until the user has looked
-        while (kupdev_wait_event(sc, &event, -1) == 0 && event.kind != KUPDEV_DETACHED) {
+        kupdev_event ended;  // until the user has looked
+        while (kupdev_wait_event(sc, &ended, -1) == 0 && ended.kind != KUPDEV_DETACHED) {
         }
         _exit(0);
       },
-      [](const std::string& name) {
+      [&](const std::string& name) {
         auto bridge = *Bridge::Open(name, 0, {.spin = absl::Microseconds(50)});
         (void)bridge->OnDirect(kType, [](Message&) {});
         (void)bridge->Start();
         absl::SleepFor(absl::Milliseconds(100));
-        const uint64_t before = bridge->stats().wakeups;
+        const long before = SleepsOfOthers();
         const double cpu = CpuSeconds();
         absl::SleepFor(absl::Seconds(1));
-        printf("idle for 1 s: %llu wake-ups, %.0f us of CPU\n",
-               static_cast<unsigned long long>(bridge->stats().wakeups - before),
-               (CpuSeconds() - cpu) * 1e6);
+        const long wakeups = SleepsOfOthers() - before;
+        report->Row("an idle channel for a second",
+                    Format("%ld wake-ups, %.0f us of CPU", wakeups, (CpuSeconds() - cpu) * 1e6),
+                    "0 wake-ups", wakeups == 0);
       });
 }
 
 /* ---- adaptive polling ------------------------------------------------------------------ */
 
-void BenchSpin() {
-  printf("adaptive polling: p50 us / CPU of the receiver / sleeps per message / ns per post\n");
-  printf("%8s", "period");
+// p50 / CPU of the receiver / sleeps per message / ns per post.
+void BenchSpin(bool markdown) {
+  // A table of its own shape, without bars.
+  printf(markdown ? "| one message each |" : "%8s", "period");
   const int64_t spins[] = {0, 10000, 50000, 400000};
-  for (int64_t spin : spins)
-    printf("  %24s", absl::FormatDuration(absl::Nanoseconds(spin)).c_str());
-  printf("\n");
+  for (int64_t spin : spins) {
+    const std::string text = absl::FormatDuration(absl::Nanoseconds(spin));
+    printf(markdown ? " up to %s |" : "  %28s", text.c_str());
+  }
+  printf(markdown ? "\n|---|---|---|---|---|\n" : "\n");
   for (int64_t period : {10000, 50000, 200000}) {
-    printf("%5lld us", static_cast<long long>(period / 1000));
+    printf(markdown ? "| %lld us |" : "%5lld us", static_cast<long long>(period / 1000));
     const long n = 300000000 / period;
     for (int64_t spin : spins) {
       int fds[2];
@@ -211,7 +248,9 @@ void BenchSpin() {
       if (read(fds[0], &cost, sizeof cost) != sizeof cost) exit(1);
       close(fds[0]);
       close(fds[1]);
-      printf("  %6.2f/%3.0f %%/%4.2f/%6.0f", p50 / 1e3, cpu * 100, sleeps, cost);
+      printf(markdown ? " %.2f us, %.0f %%, %.2f, %.0f |" : "  %6.2f us, %3.0f %%, %4.2f, %6.0f",
+             p50 / 1e3, cpu * 100, sleeps, cost);
+      fflush(stdout);  // before a fork
     }
     printf("\n");
   }
@@ -253,32 +292,46 @@ double RunBpf(const char* name, uint32_t batch, uint64_t n, double* lost) {
   return static_cast<double>(got) / seconds / 1e6;
 }
 
-void BenchBpf(int runs) {
+void BenchBpf(Report* report, int runs) {
   const struct {
     const char* what;
     const char* name;
     uint32_t batch;
-  } rows[] = {{"own layout, 64 per publish", "bpf:run", 64},
-              {"own layout, publish each", "bpf:run", 1},
-              {"BPF ring buffer", "bpf:run?ringbuf", 64}};
+    double bar;
+  } rows[] = {{"BPF, own layout, 48 bytes, 64 per publish", "bpf:run", 64, 10},
+              {"BPF, own layout, publish each", "bpf:run", 1, 0},
+              {"BPF's ring buffer", "bpf:run?ringbuf", 64, 0}};
   for (const auto& row : rows) {
     std::vector<double> rate, lost;
     for (int i = 0; i < runs; ++i) {
       lost.push_back(0);
       rate.push_back(RunBpf(row.name, row.batch, 4000000, &lost.back()));
     }
-    printf("kernel to user, 48 bytes, %-28s %6.1f M/s delivered, %4.1f %% dropped\n", row.what,
-           Median(rate), Median(lost) * 100);
+    const std::string text =
+        Format("%.1f M/s delivered, %.1f %% dropped", Median(rate), Median(lost) * 100);
+    if (row.bar > 0) {
+      report->Row(row.what, text, Format("%.0f M/s", row.bar), Median(rate) >= row.bar);
+    } else {
+      report->Row(row.what, text);
+    }
   }
 }
 
 int Main(int argc, char** argv) {
-  const std::string only = argc > 1 ? argv[1] : "";
+  Report report(&argc, argv);
+  const std::string only = argc > 1 ? argv[1] : "all";
   const int runs = argc > 2 ? atoi(argv[2]) : 5;
-  if (only.empty() || only == "bpf") BenchBpf(runs);
-  if (only.empty() || only == "bridge") BenchBridge(runs);
-  if (only.empty() || only == "spin") BenchSpin();
-  return 0;
+  if ((only != "all" && only != "bridge" && only != "bpf" && only != "spin") || runs < 1) {
+    Die("usage: bridge_bench [bridge | spin | bpf | all] [RUNS] [--markdown]", -EINVAL);
+  }
+  if (only == "spin") {  // has no bars
+    BenchSpin(report.markdown());
+    return 0;
+  }
+  if (only != "bridge") BenchBpf(&report, runs);
+  if (only != "bpf") BenchBridge(&report, runs);
+  if (only == "all" && !report.markdown()) BenchSpin(false);
+  return report.Finish(Format("Medians of %d runs, %s", runs, Load().c_str()));
 }
 
 }  // namespace

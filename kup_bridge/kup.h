@@ -158,7 +158,10 @@ void kup_abort(struct kup_chan *ch);
 int kup_receive(struct kup_chan *ch, struct kup_msg *msg, int timeout_ms);
 /* Up to `n`; waits for the first only.  How many, or -errno. */
 int kup_receive_batch(struct kup_chan *ch, struct kup_msg *msgs, int n, int timeout_ms);
-/* For a loop that polls: no system call, never asks for a wake-up.  0: nothing there. */
+/*
+ * For a loop that polls: never asks for a wake-up; no system call, but one each millisecond
+ * in which nothing comes, to see that the device lives.  0: nothing there.
+ */
 int kup_poll(struct kup_chan *ch, struct kup_msg *msgs, int n);
 /* Up to here messages are acknowledged: a released message is never seen again. */
 int kup_release(struct kup_chan *ch, const struct kup_msg *msgs, int n);

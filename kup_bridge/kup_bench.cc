@@ -4,6 +4,9 @@
 // the same run.  Two processes pinned to two CPUs: the device (producer) on CPU 1,
 // the user (consumer) on CPU 0; 64-byte messages with all hostile-peer checks on.
 //
+//   kup_bench [RUNS] [--markdown]      exits 1 if a bar is missed
+//   kup_bench --markdown | bench/document.py docs/kup_protocol.md kup_bench
+//
 // Ratios carry over between machines, absolute numbers do not; a cross-CPU wake of
 // an idle virtual CPU costs 25-40 us here whatever the transport.  Medians of
 // several runs.  Not a test: tagged manual.
@@ -25,6 +28,7 @@
 #include <vector>
 
 #include "kup_bridge/kup.h"
+#include "kup_bridge/kup_bench_report.h"
 #include "kup_bridge/kup_bench_util.h"
 #include "kup_bridge/kupdev.h"
 
@@ -37,8 +41,9 @@ constexpr uint64_t kFrame = 4 << 20;
 
 /* ---- peers ---------------------------------------------------------------------- */
 
-// Nanoseconds per message through a pair of descriptors.
-double DescriptorPair(bool seqpacket, long n) {
+// Nanoseconds per message through a pair of descriptors; `per_message`: system calls, two if
+// the counter can be trusted.
+double DescriptorPair(bool seqpacket, long n, const SyscallCounter& calls, double* per_message) {
   int fds[2];
   if (seqpacket) {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds) != 0) Die("socketpair", -errno);
@@ -60,11 +65,12 @@ double DescriptorPair(bool seqpacket, long n) {
   Pin(0);
   char message[kSize];
   if (read(fds[0], message, kSize) != kSize) Die("read", -errno);
-  const int64_t start = Now();
+  const int64_t calls_before = calls.Read(), start = Now();
   for (long i = 1; i < n; ++i) {
     if (read(fds[0], message, kSize) != kSize) Die("read", -errno);
   }
   const double ns = static_cast<double>(Now() - start) / static_cast<double>(n - 1);
+  *per_message = static_cast<double>(calls.Read() - calls_before) / static_cast<double>(n - 1);
   int status;
   waitpid(pid, &status, 0);
   close(fds[0]);
@@ -134,16 +140,12 @@ double RunBare(long n, long paced, double* p50_ns) {
 
 struct Flood {
   double ns = 0;
-  double calls_per_message = 0;  // wake-ups and sleeps of either side, as system calls
+  double calls_per_message = 0;  // system calls of both sides
   double wakeups_per_message = 0;
 };
 
-struct Tail {  // of the last message
-  uint64_t signals, sleeps;
-};
-
-// `poll`: neither side ever sleeps.  `batch`: messages per publish.
-Flood RunFlood(bool poll, int batch, long n) {
+// `poll`: neither side ever sleeps.  `batch`: messages per publish.  `calls`: counts both sides.
+Flood RunFlood(bool poll, int batch, long n, const SyscallCounter& calls) {
   Flood out;
   kupdev_opts opts = {};
   opts.d2u_size = 1 << 20;
@@ -168,22 +170,24 @@ Flood RunFlood(bool poll, int batch, long n) {
         }
         kupdev_stats stats;
         kupdev_get_stats(sc, 0, &stats);
-        const Tail tail = {stats.signals, stats.sleeps};
-        const kup_vec last = {&tail, sizeof tail, 2, 0, 0};
+        const kup_vec last = {&stats.signals, sizeof stats.signals, 2, 0, 0};
         if (const int rc = kupdev_post_wait(sc, 0, &last, -1); rc != 0) Die("last", rc);
       },
       [&](kup_chan* ch) {
         kup_msg msgs[kBatch];
         long expected = 0;
-        int64_t start = 0;
-        Tail tail = {};
+        int64_t start = 0, calls_before = 0;
+        uint64_t signals = 0;
         for (bool end = false; !end;) {
           int got = poll ? kup_poll(ch, msgs, kBatch) : kup_receive_batch(ch, msgs, kBatch, -1);
           if (got < 0) Die("receive", got);
-          if (start == 0 && got > 0) start = Now();
+          if (start == 0 && got > 0) {
+            calls_before = calls.Read();
+            start = Now();
+          }
           for (int i = 0; i < got; ++i) {
             if (msgs[i].type == 2) {
-              memcpy(&tail, msgs[i].data, sizeof tail);
+              memcpy(&signals, msgs[i].data, sizeof signals);
               end = true;
               continue;
             }
@@ -194,14 +198,9 @@ Flood RunFlood(bool poll, int batch, long n) {
           if (got > 0) kup_release(ch, msgs, got);
         }
         out.ns = static_cast<double>(Now() - start) / static_cast<double>(n);
-        kup_stats stats;
-        kup_get_stats(ch, &stats);
         const double count = static_cast<double>(n);
-        out.wakeups_per_message = static_cast<double>(tail.signals) / count;
-        // A wake-up is a write; a sleep is a ppoll and a read.
-        out.calls_per_message =
-            static_cast<double>(tail.signals + stats.signals + 2 * (tail.sleeps + stats.sleeps)) /
-            count;
+        out.wakeups_per_message = static_cast<double>(signals) / count;
+        out.calls_per_message = static_cast<double>(calls.Read() - calls_before) / count;
       });
   return out;
 }
@@ -303,52 +302,88 @@ Flood Best(int runs, const std::function<Flood()>& run) {
   return all[all.size() / 2];
 }
 
-void Print(const char* what, double ns, double pipe_ns, double seq_ns, const char* bar) {
-  printf("%-44s %8.2f M/s %7.1f ns   %5.1fx pipe %5.1fx seqpacket   %s\n", what, 1e3 / ns, ns,
-         pipe_ns / ns, seq_ns / ns, bar);
+constexpr double kMillion = 30;        // bar: messages per second while polling
+constexpr double kCallsMax = 0.001;    // bar: 0, but one side looks each millisecond at the other
+constexpr double kWakeMax = 1.0 / 64;  // bar: wake-ups per message under flood
+
+struct Peers {
+  double pipe_ns, seqpacket_ns;
+};
+
+std::string Rate(double ns, const Peers& peers) {
+  return Format("%.2f M/s: %.1f x pipe, %.1f x seqpacket", 1e3 / ns, peers.pipe_ns / ns,
+                peers.seqpacket_ns / ns);
+}
+
+void RowBlocking(Report* report, const char* what, double ns, const Peers& peers) {
+  report->Row(what, Rate(ns, peers), "4 x, 8 x",
+              peers.pipe_ns / ns >= 4 && peers.seqpacket_ns / ns >= 8);
+}
+
+void RowPolling(Report* report, const char* what, double ns, const Peers& peers) {
+  report->Row(what, Rate(ns, peers), Format("%.0f M/s", kMillion), 1e3 / ns >= kMillion);
+}
+
+void RowCalls(Report* report, const char* what, const Flood& flood, const SyscallCounter& calls) {
+  const std::string name = std::string("system calls per message, both sides, ") + what;
+  if (!calls.counts()) {
+    report->Row(name, "not counted: wants root and tracefs");
+    return;
+  }
+  report->Row(name, Format("%.5f", flood.calls_per_message), Format("0 (%.3f)", kCallsMax),
+              flood.calls_per_message <= kCallsMax);
 }
 
 int Main(int argc, char** argv) {
+  Report report(&argc, argv);
+  const SyscallCounter calls;
   const int runs = argc > 1 ? atoi(argv[1]) : 5;
+  if (runs < 1) Die("usage: kup_bench [RUNS] [--markdown]", -EINVAL);
   std::vector<double> pipe_ns, seq_ns;
+  double pipe_calls = 0, seq_calls = 0;
   for (int i = 0; i < runs; ++i) {
-    pipe_ns.push_back(DescriptorPair(false, 500000));
-    seq_ns.push_back(DescriptorPair(true, 300000));
+    pipe_ns.push_back(DescriptorPair(false, 500000, calls, &pipe_calls));
+    seq_ns.push_back(DescriptorPair(true, 300000, calls, &seq_calls));
   }
   double bare_p50 = 0;
   std::vector<double> bare_ns;
   for (int i = 0; i < runs; ++i) bare_ns.push_back(RunBare(2000000, 5000, &bare_p50));
-  const double pipe = Median(pipe_ns), seq = Median(seq_ns);
-  double load;
-  if (getloadavg(&load, 1) != 1) load = -1;
-  printf("64-byte messages, two processes, medians of %d runs, load %.1f\n", runs, load);
-  Print("pipe, blocking", pipe, pipe, seq, "");
-  Print("SOCK_SEQPACKET pair, blocking", seq, pipe, seq, "");
-  Print("bare ring, polling, no checks", Median(bare_ns), pipe, seq, "");
-  const Flood b1 = Best(runs, [] { return RunFlood(false, 1, 2000000); });
-  Print("kup, blocking, publish each", b1.ns, pipe, seq, "bar: 4x pipe, 8x seqpacket");
-  const Flood b64 = Best(runs, [] { return RunFlood(false, kBatch, 4000000); });
-  Print("kup, blocking, publish 64", b64.ns, pipe, seq, "bar: 4x pipe, 8x seqpacket");
-  const Flood p1 = Best(runs, [] { return RunFlood(true, 1, 4000000); });
-  Print("kup, polling, publish each", p1.ns, pipe, seq, "bar: 30 M/s");
-  const Flood p64 = Best(runs, [] { return RunFlood(true, kBatch, 8000000); });
-  Print("kup, polling, publish 64", p64.ns, pipe, seq, "bar: 30 M/s");
-  printf("system calls per message: blocking %.5f, polling %.5f   bar: 0 while both are busy\n",
-         b1.calls_per_message, p1.calls_per_message);
-  printf("wake-ups per message under flood: %.5f   bar: 1/64 = 0.01563\n", b1.wakeups_per_message);
+  const Peers peers = {Median(pipe_ns), Median(seq_ns)};
+  report.Row("pipe; SOCK_SEQPACKET pair; bare ring without checks",
+             Format("%.2f; %.2f; %.1f M/s", 1e3 / peers.pipe_ns, 1e3 / peers.seqpacket_ns,
+                    1e3 / Median(bare_ns)));
+  if (calls.counts()) {
+    report.Row("system calls per message, both sides, pipe; SOCK_SEQPACKET pair",
+               Format("%.2f; %.2f", pipe_calls, seq_calls));
+  }
+  const Flood b1 = Best(runs, [&] { return RunFlood(false, 1, 2000000, calls); });
+  RowBlocking(&report, "blocking, publish each", b1.ns, peers);
+  const Flood b64 = Best(runs, [&] { return RunFlood(false, kBatch, 4000000, calls); });
+  RowBlocking(&report, "blocking, 64 per publish", b64.ns, peers);
+  const Flood p64 = Best(runs, [&] { return RunFlood(true, kBatch, 8000000, calls); });
+  RowPolling(&report, "polling, 64 per publish", p64.ns, peers);
+  const Flood p1 = Best(runs, [&] { return RunFlood(true, 1, 4000000, calls); });
+  RowPolling(&report, "polling, publish each", p1.ns, peers);
   const Latency l = RunLatency(true, 20000, 20000);
-  printf(
-      "one way, polling: p50 %.0f ns p90 %.0f ns p99 %.0f ns   bar: p50 400 ns   (bare ring "
-      "%.0f)\n",
-      l.p50, l.p90, l.p99, bare_p50);
+  report.Row(
+      "one way, polling",
+      Format("p50 %.0f, p90 %.0f, p99 %.0f ns (bare ring %.0f)", l.p50, l.p90, l.p99, bare_p50),
+      "p50 400 ns", l.p50 <= 400);
   const Latency s = RunLatency(false, 5000, 200000);
-  printf("one way, sleeping: p50 %.1f us p90 %.1f us p99 %.1f us\n", s.p50 / 1e3, s.p90 / 1e3,
-         s.p99 / 1e3);
+  report.Row("one way, sleeping",
+             Format("p50 %.1f, p90 %.1f, p99 %.1f us", s.p50 / 1e3, s.p90 / 1e3, s.p99 / 1e3));
+  RowCalls(&report, "polling", p1, calls);
+  RowCalls(&report, "blocking", b1, calls);
+  report.Row("wake-ups per message under flood", Format("%.5f", b1.wakeups_per_message), "1/64",
+             b1.wakeups_per_message <= kWakeMax);
   std::vector<double> gb;
   for (int i = 0; i < runs; ++i) gb.push_back(RunFrames(400));
-  printf("frames of 4 MiB, written once, read once: %.1f GB/s   bar: 5\n", Median(gb));
-  printf("control word update: %.1f ns   bar: 20\n", RunParameter(20000000));
-  return 0;
+  report.Row("frames of 4 MiB, written once, read once", Format("%.1f GB/s", Median(gb)), "5 GB/s",
+             Median(gb) >= 5);
+  const double parameter = RunParameter(20000000);
+  report.Row("parameter", Format("%.1f ns", parameter), "20 ns", parameter <= 20);
+  return report.Finish(
+      Format("64-byte messages, two processes, medians of %d runs, %s", runs, Load().c_str()));
 }
 
 }  // namespace
