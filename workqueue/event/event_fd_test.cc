@@ -215,6 +215,39 @@ TEST_F(FdTest, ClosedWhileWatched_RearmNamesIt) {
   close(reused);
 }
 
+// The same, and the new file is watched: each watch keeps to its own.
+TEST_F(FdTest, ClosedWhileWatched_TheNumbersNextWatchIsLeftAlone) {
+  for (const bool edge : {false, true}) {
+    Pair other;
+    FdWatch old = Watch(other.reader, {.edge = edge});
+    other.Write();
+    EXPECT_EQ(Run(), 1u);
+    const int fd = other.reader;
+    close(other.reader);
+    other.reader = -1;
+    const int reused = eventfd(0, EFD_NONBLOCK);
+    ASSERT_EQ(reused, fd);
+    int runs = 0;
+    FdWatch fresh = *loop->WatchFd(reused, {.edge = edge}, [&](uint32_t) { ++runs; });
+    const auto raise = [&] {
+      const uint64_t one = 1;
+      EXPECT_EQ(write(reused, &one, sizeof(one)), 8);
+      EXPECT_EQ(Run(), 0u) << "the old watch";
+      return runs;
+    };
+    EXPECT_TRUE(FailsNaming(old.Rearm(), absl::StatusCode::kFailedPrecondition, fd));
+    EXPECT_EQ(raise(), 1);
+    ASSERT_TRUE(fresh.Rearm().ok());
+    old.Unwatch();
+    EXPECT_GT(raise(), 1);
+    fresh.Unwatch();
+    FdWatch again = Watch(reused);  // nothing of the three is left
+    EXPECT_EQ(Run(), 1u);
+    again.Unwatch();
+    close(reused);
+  }
+}
+
 TEST_F(FdTest, Rearm_AfterTheLoopOrTheWatchIsGone_IsAnError) {
   FdWatch watch = Watch(pair.reader);
   loop.reset();

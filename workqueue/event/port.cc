@@ -78,6 +78,10 @@ absl::StatusOr<Port::Id> Port::Add(int fd, uint32_t epoll_events, Mode mode, boo
   event.events = source->epoll_events;
   event.data.u64 = id;
   if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) return WatchError(fd, errno);
+  // Whoever had this number was closed without Remove: what it did to the number would
+  // from now on hit the new source.
+  const auto [owner, fresh] = owners_.try_emplace(fd, id);
+  if (!fresh) sources_.at(std::exchange(owner->second, id))->lost = true;
   sources_.emplace(id, std::move(source));
   return id;
 }
@@ -89,6 +93,7 @@ absl::Status Port::Rearm(Id id) {
     return absl::FailedPreconditionError("rearm: the descriptor is not watched any more");
   }
   Source& source = *found->second;
+  if (source.lost) return WatchError(source.fd, ENOENT);
   if (!source.masked) return absl::OkStatus();
   // A level must be enabled again in the kernel.  An edge that came while masked
   // is raised again the same way: EPOLL_CTL_MOD reports what is ready now, hence
@@ -113,10 +118,16 @@ void Port::Remove(Id id) {
   if (found != sources_.end()) {
     source = std::move(found->second);
     sources_.erase(found);
-    // Fails if the user has closed the descriptor already, which removed it.
-    (void)epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, source->fd, nullptr);
+    DropLocked(*source);
   }
   WaitWhileRunning(id);
+}
+
+void Port::DropLocked(const Source& source) {
+  if (source.lost) return;
+  owners_.erase(source.fd);
+  // Fails if the user has closed the descriptor already, which removed it.
+  (void)epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, source.fd, nullptr);
 }
 
 void Port::WaitWhileRunning(Id id) {
@@ -130,7 +141,7 @@ void Port::Close() {
   closed_ = true;
   sources.swap(sources_);
   for (const auto& [id, source] : sources) {
-    (void)epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, source->fd, nullptr);
+    DropLocked(*source);
   }
   if (InCallback()) return;
   while (running_id_ != 0) idle_.Wait(&mu_);

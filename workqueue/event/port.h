@@ -64,11 +64,14 @@ class Port {
     Mode mode;
     bool masked;
     bool latched = false;  // ready while masked
+    bool lost = false;     // closed while watched, and `fd` is another source's now
     Callback callback;
   };
 
   explicit Port(int epoll_fd) : epoll_fd_(epoll_fd) {}
   void RunOne(Id id, uint32_t epoll_events);
+  // Out of the epoll set.
+  void DropLocked(const Source& source) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WaitWhileRunning(Id id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const int epoll_fd_;
@@ -80,6 +83,7 @@ class Port {
   // Looked up by id, because an event that epoll has already reported may name a
   // source that another thread has removed meanwhile.
   std::unordered_map<Id, std::shared_ptr<Source>> sources_ ABSL_GUARDED_BY(mu_);
+  std::unordered_map<int, Id> owners_ ABSL_GUARDED_BY(mu_);  // by fd; not the lost ones
   Id next_id_ ABSL_GUARDED_BY(mu_) = 1;
   Id running_id_ ABSL_GUARDED_BY(mu_) = 0;  // 0: none
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
