@@ -41,8 +41,9 @@ class FdWork {
   FdWork(const FdWork&) = delete;
   FdWork& operator=(const FdWork&) = delete;
 
-  // Keeps the line masked after the handler until Unmask(): nests.  One Unmask() too
-  // many is reported and does nothing.  [UWQ-FD-3]
+  // Keeps the line masked after the handler until Unmask(): nests.  A line that starts
+  // masked (options.masked) has had its first Mask().  One Unmask() too many is reported
+  // and does nothing.  [UWQ-FD-3]
   void Mask();
   void Unmask();
 

@@ -61,6 +61,13 @@ class FdWorkTest : public testing::Test {
   int fd_ = -1;
 };
 
+// The loop has seen all that became ready before the call: it comes first to first ready.
+void AwaitLoop(Workqueue& wq) {
+  Semaphore seen;
+  ASSERT_TRUE((*delayed::LoopOf(wq.raw()->runtime))->Post([&] { seen.Post(); }));
+  seen.Wait();
+}
+
 // [UWQ-FD-1]: masked until the handler has run; what comes meanwhile is one more run.
 TEST_F(FdWorkTest, OneRunAtATimeNothingLost) {
   Semaphore entered, leave;
@@ -109,6 +116,40 @@ TEST_F(FdWorkTest, MaskNests) {
   EXPECT_EQ(runs, 2);
 }
 
+// [UWQ-FD-3]: a line that starts masked is opened by the first Unmask().
+TEST_F(FdWorkTest, StartsMasked) {
+  core::ResetReports();
+  Semaphore entered;
+  std::atomic<int> runs{0};
+  for (const bool edge : {false, true}) {
+    event::FdOptions options;
+    options.edge = edge;
+    options.masked = true;
+    auto irq = FdWork::Watch(*wq_, fd_, options, [&](uint32_t) {
+      (void)Take();
+      ++runs;
+      entered.Post();
+    });
+    ASSERT_TRUE(irq.ok());
+    runs = 0;
+    Raise();
+    (*irq)->Mask();
+    (*irq)->Unmask();
+    AwaitLoop(*wq_);
+    wq_->Flush();
+    EXPECT_EQ(runs, 0);
+    (*irq)->Unmask();
+    // In time or not at all: the loop has seen what was ready.
+    AwaitLoop(*wq_);
+    wq_->Flush();
+    ASSERT_EQ(runs, 1);
+    entered.Wait();
+    Raise();
+    entered.Wait();  // an ordinary line from here on
+  }
+  EXPECT_EQ(core::ReportCount(core::ReportKind::kEnableUnderflow), 0);
+}
+
 // [UWQ-FD-3], bad input: reported; the line goes on.
 TEST_F(FdWorkTest, UnbalancedUnmaskIsReported) {
   core::ResetReports();
@@ -147,13 +188,6 @@ class Drain {
   Work blocker_;
   std::thread thread_;
 };
-
-// The loop has seen all that became ready before the call: it comes first to first ready.
-void AwaitLoop(Workqueue& wq) {
-  Semaphore seen;
-  ASSERT_TRUE((*delayed::LoopOf(wq.raw()->runtime))->Post([&] { seen.Post(); }));
-  seen.Wait();
-}
 
 // [UWQ-FD-1], Q7: an event during a drain is handled after it, and the line lives on.
 TEST_F(FdWorkTest, EventDuringADrain) {
