@@ -187,7 +187,9 @@ absl::StatusOr<std::shared_ptr<EventLoop::Impl>> EventLoop::Impl::Create(Kind ki
 
 EventLoop::Impl::~Impl() {
   deadline_timer.reset();
-  if (event_ != nullptr) event_free(event_);
+  // Of an embedded loop Shutdown() has freed it, unless Create() failed.
+  const bool freed = kind == Kind::kEmbedded && gone_.load();
+  if (event_ != nullptr && !freed) event_free(event_);
   if (kind != Kind::kEmbedded && base != nullptr) event_base_free(base);
   if (wake_fd_ >= 0) close(wake_fd_);
 }
@@ -199,7 +201,7 @@ void EventLoop::Impl::OnReady(evutil_socket_t, short, void* arg) {
   self->port->Dispatch();
   // The other kinds see `stop` where they call libevent.
   if (self->kind == Kind::kEmbedded && self->stop.load()) {
-    if (!self->gone_.load()) event_del(self->event_);
+    if (!self->gone_.load()) event_del(self->event_);  // if it goes now, it waits for us
     self->CloseAndDrain();
   }
 }
@@ -264,8 +266,9 @@ void EventLoop::Impl::CloseAndDrain() {
 void EventLoop::Impl::Shutdown(bool inside) {
   gone_.store(true);
   if (kind == Kind::kEmbedded) {
-    // Waits for the callback if `base` has locks and another thread runs it.
-    event_free(std::exchange(event_, nullptr));
+    // Waits for the callback if `base` has locks and another thread runs it; until then
+    // that callback may still name the event.
+    event_free(event_);
   }
   port->Close();
   // Inside a callback the outermost frame does it, in order, when the callback is done.

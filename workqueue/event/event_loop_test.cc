@@ -372,6 +372,30 @@ TEST(EventLoopEmbedded, DestroyedByAnotherThread_WhileTheBaseRuns) {
   event_base_free(base);
 }
 
+// The base sees the end of the loop while its destructor is anywhere on its way.
+TEST(EventLoopEmbedded, DestroyedByAnotherThread_WhileTheBaseNoticesTheStop) {
+  ASSERT_EQ(evthread_use_pthreads(), 0);
+  event_base* base = event_base_new();
+  base::Thread runner = *base::Thread::Start(
+      {.name = "driver"}, [&] { event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY); });
+  for (int round = 0; round < 1000; ++round) {
+    auto loop = *EventLoop::Embed(base);
+    base::Atomic<int> at{0};
+    // The base's thread leaves its last callback when the destructor has begun.
+    ASSERT_TRUE(loop->Post([&at, round] {
+      at = 1;
+      while (at != 2) base::CpuRelax();
+      for (int spin = round % 250; spin > 0; --spin) base::CpuRelax();
+    }));
+    while (at != 1) base::CpuRelax();
+    at = 2;
+    loop.reset();
+  }
+  event_base_loopexit(base, nullptr);
+  runner.Join();
+  event_base_free(base);
+}
+
 TEST(EventLoopEmbedded, NullBase_IsAnError) {
   EXPECT_EQ(EventLoop::Embed(nullptr).status().code(), absl::StatusCode::kInvalidArgument);
 }
