@@ -55,7 +55,8 @@ class FdWork {
 
 // A signal as a work item: deliveries that come while it is pending are one run.
 // The signal must be blocked in every thread (event::EventLoop::WatchSignal says
-// why); FAILED_PRECONDITION names a thread that does not.  [UWQ-SIGNAL-1]
+// why), FAILED_PRECONDITION names a thread that does not; and it has one watch in the
+// process, ALREADY_EXISTS.  [UWQ-SIGNAL-1]
 class SignalWork {
  public:
   static absl::StatusOr<std::unique_ptr<SignalWork>> Watch(Workqueue& wq, int signo,

@@ -414,6 +414,8 @@ TEST_F(FdWorkTest, Signals) {
   {
     auto work = SignalWork::Watch(*wq_, SIGUSR1, [&] { ran.Post(); });
     ASSERT_TRUE(work.ok()) << work.status();
+    EXPECT_EQ(SignalWork::Watch(*wq_, SIGUSR1, [] {}).status().code(),
+              absl::StatusCode::kAlreadyExists);
     kill(getpid(), SIGUSR1);
     ran.Wait();
     kill(getpid(), SIGUSR1);

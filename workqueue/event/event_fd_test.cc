@@ -377,6 +377,7 @@ class SignalTest : public testing::Test {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGRTMIN);
     pthread_sigmask(SIG_BLOCK, &set, &old_);
   }
   void TearDown() override { pthread_sigmask(SIG_SETMASK, &old_, nullptr); }
@@ -410,6 +411,57 @@ TEST_F(SignalTest, NotBlocked_ErrorNamesSignalAndThread) {
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(status.message().find(std::to_string(SIGUSR2)), absl::string_view::npos) << status;
   EXPECT_NE(status.message().find("thread"), absl::string_view::npos) << status;
+}
+
+// A second reader would take deliveries from the first.
+TEST_F(SignalTest, Watched_IsRefusedInEveryLoopUntilTheWatchHasGone) {
+  auto one = EventLoop::Create().value(), two = EventLoop::Create().value();
+  const auto watch = [](EventLoop& loop, int signo) {
+    return loop.WatchSignal(signo, [](const signalfd_siginfo&) {});
+  };
+  absl::StatusOr<SignalWatch> first = watch(*one, SIGUSR1);
+  ASSERT_TRUE(first.ok()) << first.status();
+  for (EventLoop* loop : {one.get(), two.get()}) {
+    const absl::Status status = watch(*loop, SIGUSR1).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+    EXPECT_NE(status.message().find(std::to_string(SIGUSR1)), absl::string_view::npos) << status;
+  }
+  EXPECT_TRUE(watch(*two, SIGRTMIN).ok()) << "another signal";
+  { const SignalWatch ended = *std::move(first); }
+  absl::StatusOr<SignalWatch> next = watch(*two, SIGUSR1);
+  EXPECT_TRUE(next.ok()) << next.status();
+  two.reset();  // the handle that is left reads nothing
+  EXPECT_TRUE(watch(*one, SIGUSR1).ok());
+}
+
+// P2: two deliveries are pending; the callback ends its watch, or the loop, at the first.
+TEST_F(SignalTest, EndedInItsOwnCallback_DoesNotRunAgain) {
+  for (const bool whole_loop : {false, true}) {
+    auto loop = EventLoop::Create().value();
+    EventLoop* const raw = loop.get();
+    std::unique_ptr<SignalWatch> watch;
+    int runs = 0;
+    watch =
+        std::make_unique<SignalWatch>(*loop->WatchSignal(SIGRTMIN, [&](const signalfd_siginfo&) {
+          ++runs;
+          if (whole_loop) {
+            loop.reset();
+          } else {
+            watch.reset();
+          }
+        }));
+    for (int i = 0; i < 2; ++i) ASSERT_EQ(sigqueue(getpid(), SIGRTMIN, {}), 0);
+    ASSERT_TRUE(raw->RunUntilIdle().ok());
+    EXPECT_EQ(runs, 1);
+    watch.reset();
+    loop = EventLoop::Create().value();  // what is left is for the next
+    int rest = 0;
+    absl::StatusOr<SignalWatch> next =
+        loop->WatchSignal(SIGRTMIN, [&](const signalfd_siginfo&) { ++rest; });
+    ASSERT_TRUE(next.ok()) << next.status();
+    ASSERT_TRUE(loop->RunUntilIdle().ok());
+    EXPECT_EQ(rest, 1);
+  }
 }
 
 TEST_F(SignalTest, ImpossibleNumber_IsAnError) {

@@ -386,21 +386,18 @@ absl::StatusOr<SignalWatch> EventLoop::WatchSignal(
     return absl::InvalidArgumentError(absl::StrCat("signal ", signo, " cannot be watched"));
   }
   if (absl::Status status = CheckSignalBlocked(signo); !status.ok()) return status;
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, signo);
-  const int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-  if (fd < 0) return absl::ResourceExhaustedError(absl::StrCat("signalfd: ", strerror(errno)));
-  SignalWatch watch;
-  watch.fd_ = std::make_shared<SignalWatch::Fd>(fd);
+  absl::StatusOr<std::shared_ptr<SignalFd>> opened = SignalFd::Create(signo);
+  if (!opened.ok()) return opened.status();
+  const int fd = (*opened)->fd();
+  // One for each call: in between, the callback may end its watch, or the loop.
   absl::StatusOr<Port::Id> id =
       impl_->port->Add(fd, EPOLLIN, Port::Mode::kLevel, /*masked=*/false,
-                       [owner = watch.fd_, callback = std::move(callback)](uint32_t) {
+                       [owner = *opened, callback = std::move(callback)](uint32_t) {
                          signalfd_siginfo info;
-                         while (read(owner->fd, &info, sizeof(info)) == sizeof(info))
-                           callback(info);
+                         if (read(owner->fd(), &info, sizeof(info)) == sizeof(info)) callback(info);
                        });
   if (!id.ok()) return id.status();
+  SignalWatch watch;
   watch.watch_.port_ = impl_->port;
   watch.watch_.id_ = *id;
   watch.watch_.fd_ = fd;

@@ -121,14 +121,11 @@ class SignalWatch {
  public:
   SignalWatch(SignalWatch&&) = default;
   SignalWatch& operator=(SignalWatch&&) = default;
-  ~SignalWatch();
 
  private:
   friend class EventLoop;
   SignalWatch() = default;
-  struct Fd;
-  std::shared_ptr<Fd> fd_;
-  FdWatch watch_;
+  FdWatch watch_;  // what it calls owns the signalfd
 };
 
 class EventLoop {
@@ -174,7 +171,9 @@ class EventLoop {
   // In turn, every thread must block the signal (pthread_sigmask before threads are
   // started; threads of this library block all): errors FAILED_PRECONDITION naming
   // the signal and a thread that does not; INVALID_ARGUMENT for a number that is
-  // none or cannot be caught.   Threads: any.
+  // none or cannot be caught; ALREADY_EXISTS if any loop of the process watches it, as
+  // each delivery has one reader (a watch that its own callback destroys counts until
+  // that has returned).   Threads: any.
   absl::StatusOr<SignalWatch> WatchSignal(
       int signo, std::function<void(const struct signalfd_siginfo& info)> callback);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -111,8 +112,30 @@ Nanos LoopTimer::deadline() const {
   return state_->wanted;
 }
 
-SignalWatch::Fd::~Fd() { close(fd); }
-SignalWatch::~SignalWatch() = default;
+namespace {
+base::Atomic<bool> watched_signals[_NSIG] = {};
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<SignalFd>> SignalFd::Create(int signo) {
+  if (watched_signals[signo].exchange(true)) {
+    return absl::AlreadyExistsError(absl::StrCat("signal ", signo, " (", strsignal(signo),
+                                                 ") is already watched in this process"));
+  }
+  std::shared_ptr<SignalFd> made(new SignalFd(signo));  // takes the mark back
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, signo);
+  made->fd_ = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+  if (made->fd_ < 0) {
+    return absl::ResourceExhaustedError(absl::StrCat("signalfd: ", strerror(errno)));
+  }
+  return made;
+}
+
+SignalFd::~SignalFd() {
+  if (fd_ >= 0) close(fd_);
+  watched_signals[signo_].store(false);
+}
 
 absl::Status CheckSignalBlocked(int signo) {
   DIR* tasks = opendir("/proc/self/task");

@@ -32,10 +32,19 @@ struct LoopTimer::State {
   base::Nanos wanted ABSL_GUARDED_BY(mu) = base::kForever;
 };
 
-struct SignalWatch::Fd {
-  explicit Fd(int descriptor) : fd(descriptor) {}
-  ~Fd();
-  const int fd;
+// The process's only reader of a signal: of several, each delivery would reach one.
+class SignalFd {
+ public:
+  static absl::StatusOr<std::shared_ptr<SignalFd>> Create(int signo);
+  ~SignalFd();
+  SignalFd(const SignalFd&) = delete;
+  SignalFd& operator=(const SignalFd&) = delete;
+  int fd() const { return fd_; }
+
+ private:
+  explicit SignalFd(int signo) : signo_(signo) {}
+  const int signo_;
+  int fd_ = -1;
 };
 
 // OK if every thread of the process blocks `signo`.
