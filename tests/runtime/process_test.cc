@@ -264,6 +264,41 @@ TEST_F(Fork, PendingItems) {
   EXPECT_EQ(runs, 3);
 }
 
+// X6: queues with items that run, wait and are armed may go, before their Runtime.
+TEST_F(Fork, QueuesAreDestroyed) {
+  auto runtime = MakeRuntime();
+  static std::atomic<bool> go;
+  static std::atomic<int> runs;
+  go = false;
+  runs = 0;
+  std::vector<Workqueue*> queues;
+  std::vector<WorkItem> items(6);
+  for (const unsigned flags :
+       {kWqPercpu | kWqMemReclaim, +kWqUnbound, kWqUnbound | kWqOrdered | kWqMemReclaim}) {
+    queues.push_back(*AllocWorkqueue(runtime.get(), {"inherited", flags, 1}));
+    for (size_t i = 2 * queues.size() - 2; i < 2 * queues.size(); ++i) {
+      InitWord(&items[i], [](WorkItem*) {
+        ++runs;
+        while (!go) std::this_thread::yield();
+      });
+      EXPECT_TRUE(QueueWorkOn(0, queues.back(), &items[i]));
+    }
+    while (runs < static_cast<int>(queues.size())) std::this_thread::yield();
+  }
+  InChild([&] {
+    for (Workqueue* wq : queues) {
+      FlushWorkqueue(wq);
+      DrainWorkqueue(wq);
+      DestroyWorkqueue(wq);
+    }
+    runtime.reset();
+    return RunsItems(MakeRuntime().get());
+  });
+  go = true;
+  for (Workqueue* wq : queues) DestroyWorkqueue(wq);
+  EXPECT_EQ(runs, 6);
+}
+
 // While other threads make, use and destroy queues and Runtimes.
 TEST_F(Fork, AtAnyMoment) {
   auto runtime = MakeRuntime();

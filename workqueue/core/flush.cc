@@ -292,6 +292,7 @@ bool DrainedLocked(Workqueue* wq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(wq->mutex) {
 }  // namespace
 
 void FlushWorkqueue(Workqueue* wq) {
+  if (wq->runtime->forked()) return;  // its items count as idle
   if (wq->HasFlag(kWqSystem)) {
     ReportOnce(ReportKind::kSystemFlush, wq,
                absl::StrCat("flushing system-wide workqueue ", wq->name,
@@ -305,6 +306,7 @@ void FlushWorkqueue(Workqueue* wq) {
 }
 
 void DrainWorkqueue(Workqueue* wq) {
+  if (wq->runtime->forked()) return;
   const char* const call = wq->HasFlag(kWqDestroying) ? "destroy_workqueue" : "drain_workqueue";
   if (RefuseOwnQueue(wq, call)) return;
   MightSleep(call);

@@ -336,8 +336,9 @@ void DestroyWorkqueue(Workqueue* wq) {
     ReportOnce(ReportKind::kDoubleDestroy, nullptr, "destroy_workqueue: NULL is no workqueue");
     return;
   }
-  if (RefuseOwnQueue(wq, "destroy_workqueue")) return;
   Runtime* const runtime = wq->runtime;
+  if (runtime->forked()) return;  // its memory stays, as the Runtime's
+  if (RefuseOwnQueue(wq, "destroy_workqueue")) return;
   {
     MutexLock lock(&runtime->mutex);
     if (!wq->alive) {
