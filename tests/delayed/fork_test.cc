@@ -103,6 +103,41 @@ TEST_F(ForkTest, GracePeriods) {
   InChild(&RcuWorks);
 }
 
+// An item that waited for the parent's grace period is idle in the child, whether its
+// period had begun or not: it can be destroyed, flushed, and queued anew.
+TEST_F(ForkTest, ItemsInTheirGracePeriod) {
+  base::Completion inside, leave;
+  std::thread reader([&] {
+    const RcuReader section;
+    inside.Set();
+    leave.Wait();
+  });
+  inside.Wait();
+  std::atomic<int> runs{0};
+  auto begun = std::make_unique<RcuWork>([&] { ++runs; });
+  EXPECT_TRUE(begun->Queue(*wq_));
+  // Time for its period to begin; without, this is one more that waits for its period.
+  base::Completion never;
+  (void)never.WaitUntil(base::Now() + 20 * base::kMillisecond);
+  auto waiting = std::make_unique<RcuWork>([&] { ++runs; });
+  EXPECT_TRUE(waiting->Queue(*wq_));
+  InChild([&] {
+    const bool idle = !begun->pending() && !begun->Flush() && !waiting->Flush();
+    std::unique_ptr<Runtime> runtime = *Runtime::Create({});
+    std::unique_ptr<Workqueue> wq = *Workqueue::Create("child", {.runtime = runtime.get()});
+    const bool again = waiting->Queue(*wq) && waiting->Flush();
+    begun.reset();
+    waiting.reset();
+    wq_.reset();
+    return idle && again && runs == 1 && Reports(ReportKind::kFreedWhileBusy) == 0;
+  });
+  leave.Set();
+  reader.join();
+  (void)begun->Flush();
+  (void)waiting->Flush();
+  EXPECT_EQ(runs, 2);
+}
+
 // The system refuses the callback thread, which a child has not yet: nothing is lost.
 TEST_F(ForkTest, CallbackThreadRefused) {
   InChild([&] {

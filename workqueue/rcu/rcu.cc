@@ -13,7 +13,8 @@
 // beside them are for TSan, which has no fences.
 //
 // After a fork the child's only reader can be the thread that forked; a grace period
-// under way there is nobody's, and callbacks that had not run are the parent's.
+// under way there is nobody's, and callbacks that had not run are the parent's.  An item
+// that waited for one of them counts as idle, as every item of the parent's (runtime.h).
 //
 // Not liburcu: its prebuilt library is invisible to the thread sanitizer, which then
 // reports every free after a grace period as a race (docs/porting_from_linux.md).
@@ -117,6 +118,17 @@ void RunCallback(uwq_rcu_head* head) {
 
 base::Atomic<void (*)(bool)> on_callbacks{nullptr};
 
+uwq_rcu_work* RcuWorkOf(uwq_rcu_head* head) {
+  return reinterpret_cast<uwq_rcu_work*>(reinterpret_cast<char*>(head) -
+                                         offsetof(uwq_rcu_work, rcu));
+}
+
+void QueueAfterGracePeriod(uwq_rcu_head* head) {
+  uwq_rcu_work* const rwork = RcuWorkOf(head);
+  core::QueueClaimed(core::kWorkCpuUnbound, reinterpret_cast<core::Workqueue*>(rwork->wq),
+                     &rwork->work);
+}
+
 // Runs callbacks in the order of call_rcu(), a batch for each grace period, on a thread
 // of its own.  While the system refuses that thread, who waits for callbacks runs them.
 class Callbacks {
@@ -151,6 +163,22 @@ class Callbacks {
     mutex_.Unlock();
   }
 
+  // Around fork(): the child must find the lists whole.
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex_) { mutex_.Lock(); }
+  void Unlock() ABSL_UNLOCK_FUNCTION(mutex_) { mutex_.Unlock(); }
+  // In the child, where no callback runs that the parent asked for: their items are idle.
+  void ReleaseItems() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (uwq_rcu_head* head : {batch_, head_}) {
+      for (; head != nullptr; head = head->next) {
+        if (head->func != &QueueAfterGracePeriod) continue;
+        core::WorkItem* const work = &RcuWorkOf(head)->work;
+        constexpr core::Word kPlaces = core::kOnPwq | core::kTimer | core::kDoor;
+        if ((core::LoadWord(work) & (core::kPending | kPlaces)) != core::kPending) continue;
+        (void)core::ReleaseClaim(work, 0);  // who slept on the claim is not here
+      }
+    }
+  }
+
  private:
   bool HaveThreadLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (!has_thread_) {
@@ -176,7 +204,7 @@ class Callbacks {
 
   // Drops the lock meanwhile.
   void RunBatchLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    uwq_rcu_head* batch = head_;
+    batch_ = head_;
     const uint64_t upto = added_;
     head_ = nullptr;
     tail_ = &head_;
@@ -186,10 +214,10 @@ class Callbacks {
     // Callbacks must not sleep, as in the kernel.
     const auto mark = on_callbacks.load(std::memory_order_acquire);
     if (mark != nullptr) mark(true);
-    while (batch != nullptr) {
-      uwq_rcu_head* const next = batch->next;
-      RunCallback(batch);
-      batch = next;
+    while (batch_ != nullptr) {
+      uwq_rcu_head* const head = batch_;
+      batch_ = head->next;
+      RunCallback(head);
     }
     if (mark != nullptr) mark(false);
     mutex_.Lock();
@@ -207,6 +235,7 @@ class Callbacks {
   uint64_t added_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t done_ ABSL_GUARDED_BY(mutex_) = 0;
   bool running_ ABSL_GUARDED_BY(mutex_) = false;  // a batch is under way
+  uwq_rcu_head* batch_ = nullptr;                 // what is left of it; its runner's
   bool has_thread_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
@@ -215,6 +244,9 @@ Callbacks& TheCallbacks() {
   return *callbacks;
 }
 
+void BeforeFork() ABSL_NO_THREAD_SAFETY_ANALYSIS { TheCallbacks().Lock(); }
+void InParent() ABSL_NO_THREAD_SAFETY_ANALYSIS { TheCallbacks().Unlock(); }
+
 // Both anew and in place: threads that are not here may have held their locks.
 void InChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   Domain* const domain = &TheDomain();
@@ -222,23 +254,17 @@ void InChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   new (domain) Domain;
   domain->period.store(period, std::memory_order_relaxed);
   if (registered != nullptr) domain->readers.push_back(registered);
+  TheCallbacks().ReleaseItems();
   new (&TheCallbacks()) Callbacks;
 }
 
 void InstallForkHandler() {
   static const bool once = [] {
     (void)TheDomain(), (void)TheCallbacks();
-    base::AtFork(nullptr, nullptr, &InChild);
+    base::AtFork(&BeforeFork, &InParent, &InChild);
     return true;
   }();
   (void)once;
-}
-
-void QueueAfterGracePeriod(uwq_rcu_head* head) {
-  auto* const rwork =
-      reinterpret_cast<uwq_rcu_work*>(reinterpret_cast<char*>(head) - offsetof(uwq_rcu_work, rcu));
-  core::QueueClaimed(core::kWorkCpuUnbound, reinterpret_cast<core::Workqueue*>(rwork->wq),
-                     &rwork->work);
 }
 
 }  // namespace
