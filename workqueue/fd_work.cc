@@ -98,10 +98,21 @@ struct FdWork::Line {
   EventItem item;
 };
 
+namespace {
+
+absl::StatusOr<event::EventLoop*> LoopFor(Workqueue& wq) {
+  core::Runtime* const runtime = wq.raw()->runtime;
+  if (!runtime->forked()) return delayed::LoopOf(runtime);
+  return absl::FailedPreconditionError(
+      absl::StrCat("workqueue ", wq.raw()->name, " belongs to the parent of this fork"));
+}
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<FdWork>> FdWork::Watch(Workqueue& wq, int fd,
                                                       const event::FdOptions& options,
                                                       Handler handler) {
-  absl::StatusOr<event::EventLoop*> loop = delayed::LoopOf(wq.raw()->runtime);
+  absl::StatusOr<event::EventLoop*> loop = LoopFor(wq);
   if (!loop.ok()) return loop.status();
   auto line = std::make_shared<Line>(wq, std::move(handler));
   if (!line->item.status().ok()) return line->item.status();
@@ -160,7 +171,7 @@ SignalWork::SignalWork(Workqueue& wq, std::function<void()> handler)
 
 absl::StatusOr<std::unique_ptr<SignalWork>> SignalWork::Watch(Workqueue& wq, int signo,
                                                               std::function<void()> handler) {
-  absl::StatusOr<event::EventLoop*> loop = delayed::LoopOf(wq.raw()->runtime);
+  absl::StatusOr<event::EventLoop*> loop = LoopFor(wq);
   if (!loop.ok()) return loop.status();
   std::unique_ptr<SignalWork> made(new SignalWork(wq, std::move(handler)));
   if (!made->item_->status().ok()) return made->item_->status();

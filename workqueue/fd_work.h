@@ -30,7 +30,8 @@ class FdWork {
 
   // Watches `fd`, level or edge (options.edge), on the loop of the queue's Runtime.  Owns: not
   // `fd`; destroy this before closing it.  Errors: as event::EventLoop::WatchFd, naming the
-  // descriptor. Sleeps.  [UWQ-FD-1]
+  // descriptor; FAILED_PRECONDITION in a fork's child for a queue of the parent's, where a
+  // line that it has inherited is only good to be destroyed.  Sleeps.  [UWQ-FD-1]
   static absl::StatusOr<std::unique_ptr<FdWork>> Watch(Workqueue& wq, int fd,
                                                        const event::FdOptions& options,
                                                        Handler handler);

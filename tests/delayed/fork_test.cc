@@ -2,8 +2,11 @@
 //
 // Goal: timers and grace periods in the child of a fork: what is inherited is refused and
 // leaves the parent alone, what is new works.
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +21,8 @@
 #include "tests/delayed/fixture.h"
 #include "tests/runtime/in_child.h"
 #include "workqueue/base/fault.h"
+#include "workqueue/event/event_loop.h"
+#include "workqueue/fd_work.h"
 #include "workqueue/rcu_work.h"
 
 namespace uwq {
@@ -154,6 +159,84 @@ TEST_F(ForkTest, CallbackThreadRefused) {
     uwq_rcu_barrier();
     return reported && by_barrier && called == 2;
   });
+}
+
+// Lines and signals: the parent's epoll set, timers and posts are as they were, whatever
+// the child does with its copies; a Runtime of its own has lines of its own.
+TEST_F(ForkTest, Lines) {
+  sigset_t set, old;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  ASSERT_EQ(pthread_sigmask(SIG_BLOCK, &set, &old), 0);
+  const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  std::atomic<int> runs{0}, signals{0};
+  base::Completion ran, signalled;
+  auto line = *FdWork::Watch(*wq_, fd, {}, [&](uint32_t) {
+    ++runs;
+    uint64_t value;
+    EXPECT_EQ(read(fd, &value, sizeof(value)), 8);
+    ran.Set();
+  });
+  auto signal = *SignalWork::Watch(*wq_, SIGUSR1, [&] {
+    ++signals;
+    signalled.Set();
+  });
+  InChild([&] {
+    const int other = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+    const auto refused = FdWork::Watch(*wq_, other, {}, [](uint32_t) {}).status().code();
+    line->Mask();
+    line->Unmask();
+    line.reset();
+    signal.reset();
+    wq_.reset();
+    std::unique_ptr<Runtime> runtime = *Runtime::Create({});
+    std::unique_ptr<Workqueue> wq = *Workqueue::Create("child", {.runtime = runtime.get()});
+    base::Completion both[2];
+    auto own = FdWork::Watch(*wq, other, {.masked = false}, [&](uint32_t) {
+      uint64_t value;
+      if (read(other, &value, sizeof(value)) == 8) both[0].Set();
+    });
+    auto own_signal = SignalWork::Watch(*wq, SIGUSR1, [&] { both[1].Set(); });
+    if (!own.ok() || !own_signal.ok()) return false;
+    kill(getpid(), SIGUSR1);
+    for (base::Completion& one : both) one.Wait();
+    return refused == absl::StatusCode::kFailedPrecondition;
+  });
+  const uint64_t one = 1;
+  EXPECT_EQ(write(fd, &one, sizeof(one)), 8);
+  ran.Wait();
+  kill(getpid(), SIGUSR1);
+  signalled.Wait();
+  EXPECT_EQ(signals, 1);
+  EXPECT_EQ(runs, 1);
+  line.reset();
+  signal.reset();
+  close(fd);
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+}
+
+// The same for a loop that is used directly.
+TEST_F(ForkTest, Loop) {
+  std::unique_ptr<event::EventLoop> loop = *event::EventLoop::StartThread("uwq-test");
+  auto timer = *loop->NewTimer([] {});
+  timer->ArmAt(base::Now() + 5000 * base::kSecond);
+  const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  base::Completion ran;
+  auto watch = *loop->WatchFd(fd, {}, [&](uint32_t) { ran.Set(); });
+  InChild([&] {
+    timer->ArmAt(base::Now() + 50 * base::kSecond);
+    const bool inert = !loop->Post([] {}) && !watch.Rearm().ok();
+    watch.Unwatch();
+    loop.reset();
+    timer.reset();
+    return inert;
+  });
+  EXPECT_GT(FirstTimerfd(), 4000);
+  const uint64_t one = 1;
+  EXPECT_EQ(write(fd, &one, sizeof(one)), 8);
+  ran.Wait();
+  watch.Unwatch();
+  close(fd);
 }
 
 }  // namespace

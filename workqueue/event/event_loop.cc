@@ -108,6 +108,7 @@ class EventLoop::Impl : public std::enable_shared_from_this<EventLoop::Impl> {
 
   bool Push(PostNode* node);
   void Stop() {
+    if (port->Inherited()) return;
     stop.store(true);
     Wake();
   }
@@ -213,6 +214,7 @@ void EventLoop::Impl::Wake() {
 }
 
 bool EventLoop::Impl::Push(PostNode* node) {
+  if (port->Inherited()) return false;
   PostNode* old = head_.load(std::memory_order_relaxed);
   do {
     if (old == Closed()) return false;
@@ -316,6 +318,12 @@ absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Embed(struct event_base* b
 }
 
 EventLoop::~EventLoop() {
+  if (impl_->port->Inherited()) {
+    // Its memory stays: the base's epoll set is the parent's, and the thread is not here.
+    (void)new std::shared_ptr<Impl>(std::move(impl_));
+    (void)new base::Thread(std::move(thread_));
+    return;
+  }
   const bool inside = impl_->InLoop();
   impl_->Stop();
   if (thread_.joinable()) {
@@ -413,6 +421,9 @@ absl::StatusOr<int> EventLoop::RunOnce(Nanos deadline_ns) {
   const std::shared_ptr<Impl> impl = impl_;  // a callback may destroy *this
   if (impl->kind != Impl::Kind::kManual) {
     return absl::FailedPreconditionError("RunOnce: this loop is run by another thread or base");
+  }
+  if (impl->port->Inherited()) {
+    return absl::FailedPreconditionError("RunOnce: this loop belongs to the parent of this fork");
   }
   if (impl->InLoop()) {
     return absl::FailedPreconditionError("RunOnce: called from a callback of the same loop");

@@ -19,6 +19,8 @@
 // Destroying a loop or a handle is safe on any thread and in any order, from a
 // callback too; what must not happen is to wait for a callback (Unwatch, the
 // destructors) while holding a lock that this callback takes.
+// In the child of a fork() a loop and its handles are inert: their descriptors are the
+// parent's, which goes on as if there were no child.  Destroying them frees no memory.
 // Read on: docs/timers.md.
 #ifndef UWQ_WORKQUEUE_EVENT_EVENT_LOOP_H_
 #define UWQ_WORKQUEUE_EVENT_EVENT_LOOP_H_

@@ -94,6 +94,7 @@ LoopTimer::~LoopTimer() {
 }
 
 void LoopTimer::ArmAt(Nanos deadline_ns) {
+  if (port_->Inherited()) return;  // the timerfd is shared, too
   base::MutexLock lock(&state_->mu);
   if (deadline_ns >= state_->wanted) return;
   state_->wanted = deadline_ns;
@@ -101,6 +102,7 @@ void LoopTimer::ArmAt(Nanos deadline_ns) {
 }
 
 void LoopTimer::SetAt(Nanos deadline_ns) {
+  if (port_->Inherited()) return;  // the timerfd is shared, too
   base::MutexLock lock(&state_->mu);
   if (deadline_ns == state_->wanted) return;
   state_->wanted = deadline_ns;
@@ -113,15 +115,17 @@ Nanos LoopTimer::deadline() const {
 }
 
 namespace {
-base::Atomic<bool> watched_signals[_NSIG] = {};
+// 0, or one more than the ForkCount() of the watching process: a child has no watches.
+base::Atomic<int> watched_signals[_NSIG] = {};
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<SignalFd>> SignalFd::Create(int signo) {
-  if (watched_signals[signo].exchange(true)) {
+  const int mine = ForkCount() + 1;
+  if (watched_signals[signo].exchange(mine) == mine) {
     return absl::AlreadyExistsError(absl::StrCat("signal ", signo, " (", strsignal(signo),
                                                  ") is already watched in this process"));
   }
-  std::shared_ptr<SignalFd> made(new SignalFd(signo));  // takes the mark back
+  std::shared_ptr<SignalFd> made(new SignalFd(signo, mine));  // takes the mark back
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, signo);
@@ -134,7 +138,7 @@ absl::StatusOr<std::shared_ptr<SignalFd>> SignalFd::Create(int signo) {
 
 SignalFd::~SignalFd() {
   if (fd_ >= 0) close(fd_);
-  watched_signals[signo_].store(false);
+  if (mark_ == ForkCount() + 1) watched_signals[signo_].store(0);
 }
 
 absl::Status CheckSignalBlocked(int signo) {

@@ -42,8 +42,9 @@ class SignalFd {
   int fd() const { return fd_; }
 
  private:
-  explicit SignalFd(int signo) : signo_(signo) {}
+  SignalFd(int signo, int mark) : signo_(signo), mark_(mark) {}
   const int signo_;
+  const int mark_;
   int fd_ = -1;
 };
 

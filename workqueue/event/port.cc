@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "workqueue/base/check.h"
+#include "workqueue/base/fork.h"
 
 namespace uwq::event {
 namespace {
@@ -34,6 +35,12 @@ absl::Status WatchError(int fd, int error) {
   }
 }
 
+absl::Status InheritedError() {
+  return absl::FailedPreconditionError("the event loop belongs to the parent of this fork");
+}
+
+base::Atomic<int> forks{0};
+
 bool Maskable(Port::Mode mode) {
   return mode == Port::Mode::kMaskedLevel || mode == Port::Mode::kMaskedEdge;
 }
@@ -53,6 +60,15 @@ uint32_t ModeBits(Port::Mode mode) {
 
 }  // namespace
 
+int ForkCount() {
+  static const bool once = [] {
+    base::AtFork(nullptr, nullptr, [] { forks.fetch_add(1); });
+    return true;
+  }();
+  (void)once;
+  return forks.load(std::memory_order_relaxed);
+}
+
 absl::StatusOr<std::shared_ptr<Port>> Port::Create() {
   const int fd = epoll_create1(EPOLL_CLOEXEC);
   if (fd < 0) return absl::ResourceExhaustedError(absl::StrCat("epoll_create1: ", strerror(errno)));
@@ -64,6 +80,7 @@ Port::~Port() { close(epoll_fd_); }
 absl::StatusOr<Port::Id> Port::Add(int fd, uint32_t epoll_events, Mode mode, bool masked,
                                    Callback callback) {
   UWQ_CHECK(!masked || Maskable(mode));
+  if (Inherited()) return InheritedError();
   auto source = std::make_shared<Source>();
   source->fd = fd;
   source->epoll_events = epoll_events | ModeBits(mode);
@@ -87,6 +104,7 @@ absl::StatusOr<Port::Id> Port::Add(int fd, uint32_t epoll_events, Mode mode, boo
 }
 
 absl::Status Port::Rearm(Id id) {
+  if (Inherited()) return InheritedError();
   base::MutexLock lock(&mu_);
   const auto found = sources_.find(id);
   if (found == sources_.end()) {
@@ -111,6 +129,7 @@ absl::Status Port::Rearm(Id id) {
 }
 
 void Port::Remove(Id id) {
+  if (Inherited()) return;
   // Destroyed after the lock is dropped: it may own whatever the user captured.
   std::shared_ptr<Source> source;
   base::MutexLock lock(&mu_);
@@ -136,6 +155,7 @@ void Port::WaitWhileRunning(Id id) {
 }
 
 void Port::Close() {
+  if (Inherited()) return;
   std::unordered_map<Id, std::shared_ptr<Source>> sources;
   base::MutexLock lock(&mu_);
   closed_ = true;
@@ -148,6 +168,7 @@ void Port::Close() {
 }
 
 void Port::Dispatch() {
+  if (Inherited()) return;
   epoll_event events[kBatch];
   const int count = epoll_wait(epoll_fd_, events, kBatch, 0);
   for (int i = 0; i < count; ++i) RunOne(events[i].data.u64, events[i].events);

@@ -22,6 +22,9 @@
 
 namespace uwq::event {
 
+// How many forks lie between the first process and this one.
+int ForkCount();
+
 class Port {
  public:
   using Id = uint64_t;  // never reused
@@ -40,6 +43,10 @@ class Port {
   Port& operator=(const Port&) = delete;
 
   int fd() const { return epoll_fd_; }
+  // Made by this process's parent, or by one before: the epoll set and the descriptors
+  // in it are shared, what the child changes is changed for the parent.  Nothing is then
+  // done here, and no lock taken that a thread of the parent's may have held.
+  bool Inherited() const { return forks_ != ForkCount(); }
 
   // Any thread.  `masked`: Rearm comes first (masked modes only).  The caller keeps
   // `fd` open until Remove.
@@ -68,13 +75,14 @@ class Port {
     Callback callback;
   };
 
-  explicit Port(int epoll_fd) : epoll_fd_(epoll_fd) {}
+  explicit Port(int epoll_fd) : epoll_fd_(epoll_fd), forks_(ForkCount()) {}
   void RunOne(Id id, uint32_t epoll_events);
   // Out of the epoll set.
   void DropLocked(const Source& source) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WaitWhileRunning(Id id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const int epoll_fd_;
+  const int forks_;
   base::Atomic<base::ThreadId> running_thread_{0};
   base::Atomic<uint64_t> handled_{0};
 
