@@ -6,8 +6,10 @@
 #include "absl/strings/str_cat.h"
 #include "delayed/delayed_work.h"
 #include "delayed/runtime_loop.h"
+#include "workqueue/core/item.h"
 #include "workqueue/core/report.h"
 #include "workqueue/core/runtime.h"
+#include "workqueue/core/worker_pool.h"
 
 namespace uwq {
 
@@ -33,8 +35,16 @@ class EventItem {
   }
   // Afterwards the function does not run; from inside itself: not again.
   void End() {
-    (void)again_.DisableSync();
-    if (core::CurrentWork() == work_.raw()) {
+    const core::Worker* const self = core::CurrentWorker();
+    const bool inside = self != nullptr && self->current_work == work_.raw();
+    if (inside && self->pool->bh) {
+      // Must not sleep (B4), nor need it: what may still run has just queued us.
+      (void)again_.Disable();
+      while ((core::WorkBusy(&again_.raw()->work) & core::kBusyRunning) != 0) base::CpuRelax();
+    } else {
+      (void)again_.DisableSync();
+    }
+    if (inside) {
       (void)work_.Disable();
     } else {
       (void)work_.DisableSync();

@@ -36,7 +36,8 @@ class FdWork {
                                                        const event::FdOptions& options,
                                                        Handler handler);
   // On return the handler does not run and never will; the queue must still exist.
-  // Sleeps; from the handler itself, which may destroy this, it does not wait.
+  // Sleeps; from the handler itself, which may destroy this, it does not wait, on a BH
+  // queue neither.
   // [UWQ-FD-2]
   ~FdWork();
   FdWork(const FdWork&) = delete;

@@ -399,6 +399,55 @@ TEST_F(FdWorkTest, DestroyFromHandler) {
   EXPECT_EQ(irq, nullptr);
 }
 
+// [UWQ-FD-2], B4: the same on a BH queue, where nothing may sleep; also when the event
+// had to wait for the end of a drain.
+TEST_F(FdWorkTest, DestroyFromHandlerInBh) {
+  core::ResetReports();
+  std::vector<std::string> texts;
+  base::Mutex mutex;
+  SetReportHandler([&](const Report& report) {
+    base::MutexLock lock(&mutex);
+    texts.push_back(report.text);
+  });
+  sigset_t set, old;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  ASSERT_EQ(pthread_sigmask(SIG_BLOCK, &set, &old), 0);
+  event::FdOptions masked;
+  masked.masked = true;
+  auto bh = *Workqueue::Create("bh", {.kind = WorkqueueKind::kBh});
+  for (int i = 0; i < 20; ++i) {
+    Semaphore done;
+    std::unique_ptr<FdWork> irq = *FdWork::Watch(*bh, fd_, masked, [&](uint32_t) {
+      (void)Take();
+      irq.reset();
+      done.Post();
+    });
+    std::unique_ptr<SignalWork> signal = *SignalWork::Watch(*bh, SIGUSR1, [&] {
+      signal.reset();
+      done.Post();
+    });
+    irq->Unmask();
+    std::unique_ptr<Drain> drain;
+    if (i % 2 == 1) drain = std::make_unique<Drain>(*bh);
+    Raise();
+    kill(getpid(), SIGUSR1);
+    if (drain != nullptr) {
+      AwaitLoop(*bh);
+      drain->End();
+    }
+    done.Wait();
+    done.Wait();
+    bh->Flush();
+    EXPECT_EQ(irq, nullptr);
+    EXPECT_EQ(signal, nullptr);
+  }
+  bh.reset();
+  SetReportHandler(nullptr);
+  for (const std::string& text : texts) ADD_FAILURE() << text;
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+}
+
 // [UWQ-SIGNAL-1]: deliveries become runs; a thread that does not block it is named.
 TEST_F(FdWorkTest, Signals) {
   const absl::Status open = SignalWork::Watch(*wq_, SIGUSR1, [] {}).status();
