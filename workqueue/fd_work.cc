@@ -73,6 +73,11 @@ struct FdWork::Line {
     // The handler may destroy the handle; this keeps the line for the rest of the run.
     const std::shared_ptr<Line> keep = self.lock();
     if (keep == nullptr) return;
+    {
+      base::MutexLock lock(&mutex);
+      held = masked > 0;
+      if (held) return;
+    }
     handler(events.exchange(0, std::memory_order_acq_rel));
     absl::Status status;
     {
@@ -102,7 +107,8 @@ struct FdWork::Line {
   base::Mutex mutex;
   event::FdWatch watch ABSL_GUARDED_BY(mutex);
   int masked ABSL_GUARDED_BY(mutex) = 0;
-  bool ran ABSL_GUARDED_BY(mutex) = false;  // the watch is masked and may be rearmed
+  bool held ABSL_GUARDED_BY(mutex) = false;  // a run that waits for Unmask()
+  bool ran ABSL_GUARDED_BY(mutex) = false;   // the watch is masked and may be rearmed
   bool closed ABSL_GUARDED_BY(mutex) = false;
   std::weak_ptr<Line> self;
   EventItem item;
@@ -156,13 +162,15 @@ void FdWork::Mask() {
 
 void FdWork::Unmask() {
   absl::Status status;
-  bool balanced;
+  bool balanced, run = false;
   {
     base::MutexLock lock(&line_->mutex);
     balanced = line_->masked > 0;
     if (balanced) --line_->masked;
+    if (line_->masked == 0) run = std::exchange(line_->held, false);
     status = line_->RearmLocked();
   }
+  if (run) line_->item.Queue();
   if (!balanced) {
     core::ReportOnce(core::ReportKind::kEnableUnderflow, line_.get(),
                      absl::StrCat("FdWork on workqueue ", line_->item.queue_name(),

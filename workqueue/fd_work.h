@@ -43,9 +43,10 @@ class FdWork {
   FdWork(const FdWork&) = delete;
   FdWork& operator=(const FdWork&) = delete;
 
-  // Keeps the line masked after the handler until Unmask(): nests.  A line that starts
-  // masked (options.masked) has had its first Mask().  One Unmask() too many is reported
-  // and does nothing.  [UWQ-FD-3]
+  // Like disable_irq_nosync(): no handler starts until Unmask(), one that runs is not waited
+  // for; what comes meanwhile is handled then.  Nests.  A line that starts masked
+  // (options.masked) has had its first Mask().  One Unmask() too many is reported and does
+  // nothing.  [UWQ-FD-3]
   void Mask();
   void Unmask();
 

@@ -93,25 +93,77 @@ TEST_F(FdWorkTest, OneRunAtATimeNothingLost) {
   EXPECT_EQ(taken, 11u);
 }
 
-// [UWQ-FD-3]: masked by hand, the line waits; unmasked, it delivers.
+// [UWQ-FD-3]: masked by hand, the line waits, an event that is on its way included;
+// unmasked, it delivers, once.
 TEST_F(FdWorkTest, MaskNests) {
   Semaphore entered;
   std::atomic<int> runs{0};
-  auto irq = FdWork::Watch(*wq_, fd_, {}, [&](uint32_t) {
+  for (const bool edge : {false, true}) {
+    event::FdOptions options;
+    options.edge = edge;
+    auto irq = FdWork::Watch(*wq_, fd_, options, [&](uint32_t events) {
+      EXPECT_TRUE(events & event::kReadable);
+      (void)Take();
+      ++runs;
+      entered.Post();
+    });
+    ASSERT_TRUE(irq.ok());
+    const auto settle = [&] {
+      AwaitLoop(*wq_);
+      wq_->Flush();
+      return runs.load();
+    };
+    runs = 0;
+    (*irq)->Mask();
+    (*irq)->Mask();
+    Raise();
+    EXPECT_EQ(settle(), 0);
+    Raise();
+    (*irq)->Unmask();
+    EXPECT_EQ(settle(), 0);
+    (*irq)->Unmask();
+    entered.Wait();
+    EXPECT_EQ(settle(), 1);
+    Raise();
+    entered.Wait();
+    EXPECT_EQ(settle(), 2);
+
+    // Masked while its handler is queued.
+    Semaphore leave, blocked;
+    Work blocker([&] {
+      blocked.Post();
+      leave.Wait();
+    });
+    EXPECT_TRUE(wq_->Queue(blocker));
+    blocked.Wait();
+    Raise();
+    AwaitLoop(*wq_);
+    (*irq)->Mask();
+    leave.Post();
+    EXPECT_EQ(settle(), 2);
+    (*irq)->Unmask();
+    entered.Wait();
+    EXPECT_EQ(settle(), 3);
+  }
+}
+
+// [UWQ-FD-3]: masked by its own handler, as a threaded interrupt may, and opened later.
+TEST_F(FdWorkTest, MaskedByItsHandler) {
+  Semaphore entered;
+  std::atomic<int> runs{0};
+  std::unique_ptr<FdWork> irq;
+  irq = *FdWork::Watch(*wq_, fd_, {}, [&](uint32_t) {
+    if (++runs == 1) irq->Mask();
     (void)Take();
-    ++runs;
     entered.Post();
   });
-  ASSERT_TRUE(irq.ok());
-  (*irq)->Mask();
-  (*irq)->Mask();
   Raise();
-  entered.Wait();  // the line was open; now it stays masked
+  entered.Wait();
   Raise();
-  (*irq)->Unmask();
+  AwaitLoop(*wq_);
   wq_->Flush();
   EXPECT_EQ(runs, 1);
-  (*irq)->Unmask();
+  irq->Unmask();
   entered.Wait();
   EXPECT_EQ(runs, 2);
 }
