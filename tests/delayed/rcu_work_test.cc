@@ -4,7 +4,9 @@
 #include "workqueue/rcu_work.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <thread>
@@ -113,15 +115,58 @@ TEST_F(RcuTest, DisabledIsReported) {
   EXPECT_TRUE(core::EnableWork(&work.work));
 }
 
+// Whether the system lets a thread of this process have real-time priority.
+bool RealTimePermitted() {
+  bool permitted = false;
+  std::thread([&] {
+    const sched_param param{.sched_priority = 10};
+    permitted = sched_setscheduler(0, SCHED_FIFO, &param) == 0;
+  }).join();
+  return permitted;
+}
+
 // [UWQ-KTHREAD-4]: the priority is in force, or there is a message and ordinary work.
 TEST_F(RcuTest, RealTimeWorkerFallsBackWithAMessage) {
+  const bool permitted = RealTimePermitted();
   std::unique_ptr<KthreadWorker> worker = *KthreadWorker::Create("rt", {.rt_priority = 10});
   int policy = -1;
-  KthreadWork work(*worker, [&] { policy = sched_getscheduler(0); });
+  sched_param param = {};
+  KthreadWork work(*worker, [&] {
+    policy = sched_getscheduler(0);
+    EXPECT_EQ(sched_getparam(0, &param), 0);
+  });
   EXPECT_TRUE(work.Queue());
   work.Flush();
-  EXPECT_EQ(policy == SCHED_FIFO, worker->realtime());
-  EXPECT_EQ(Reports(ReportKind::kOther), worker->realtime() ? 0 : 1);
+  EXPECT_EQ(worker->realtime(), permitted);
+  EXPECT_EQ(policy, permitted ? SCHED_FIFO : SCHED_OTHER);
+  EXPECT_EQ(param.sched_priority, permitted ? 10 : 0);
+  EXPECT_EQ(Reports(ReportKind::kOther), permitted ? 0 : 1);
+}
+
+// [UWQ-KTHREAD-1]: the worker is on its CPU, and as nice as it was told to be.
+TEST_F(RcuTest, WorkerOnItsCpuAndNice) {
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+  int cpu = CPU_SETSIZE - 1;  // the last one: a worker that is not bound would have more
+  while (!CPU_ISSET(cpu, &allowed)) --cpu;
+  const int own_nice = getpriority(PRIO_PROCESS, 0);
+  const int nice = std::min(own_nice + 3, 19);
+  std::unique_ptr<KthreadWorker> worker = *KthreadWorker::Create("c", {.cpu = cpu, .nice = nice});
+  int ran_on = -1, ran_nice = -100;
+  cpu_set_t bound;
+  KthreadWork work(*worker, [&] {
+    ran_on = sched_getcpu();
+    ran_nice = getpriority(PRIO_PROCESS, 0);  // Linux: of this thread
+    EXPECT_EQ(sched_getaffinity(0, sizeof(bound), &bound), 0);
+  });
+  EXPECT_TRUE(work.Queue());
+  work.Flush();
+  EXPECT_EQ(ran_on, cpu);
+  EXPECT_EQ(CPU_COUNT(&bound), 1);
+  EXPECT_TRUE(CPU_ISSET(cpu, &bound));
+  EXPECT_EQ(ran_nice, nice);
+  EXPECT_EQ(getpriority(PRIO_PROCESS, 0), own_nice);
+  EXPECT_EQ(Reports(ReportKind::kOther), 0);
 }
 
 // [UWQ-KTHREAD-2], misuse: destroyed by its own item: reported, thread and items are kept.
