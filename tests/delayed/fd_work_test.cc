@@ -152,11 +152,14 @@ TEST_F(FdWorkTest, MaskedByItsHandler) {
   Semaphore entered;
   std::atomic<int> runs{0};
   std::unique_ptr<FdWork> irq;
+  base::Completion made;
   irq = *FdWork::Watch(*wq_, fd_, {}, [&](uint32_t) {
+    made.Wait();
     if (++runs == 1) irq->Mask();
     (void)Take();
     entered.Post();
   });
+  made.Set();
   Raise();
   entered.Wait();
   Raise();
@@ -475,10 +478,14 @@ TEST_F(FdWorkTest, DestroyFromHandlerInBh) {
       irq.reset();
       done.Post();
     });
-    std::unique_ptr<SignalWork> signal = *SignalWork::Watch(*bh, SIGUSR1, [&] {
+    std::unique_ptr<SignalWork> signal;
+    base::Completion made;
+    signal = *SignalWork::Watch(*bh, SIGUSR1, [&] {
+      made.Wait();
       signal.reset();
       done.Post();
     });
+    made.Set();
     irq->Unmask();
     std::unique_ptr<Drain> drain;
     if (i % 2 == 1) drain = std::make_unique<Drain>(*bh);
