@@ -89,9 +89,10 @@ void SetExtensionFactory(ExtensionFactory factory);
 //
 // In the child of a fork() every inherited Runtime is dead, as no thread is inherited:
 // queueing on it is refused and reported, it and its queues may be destroyed (their memory
-// stays), flushed and drained at once, Default() and Create() make new ones.  An item that was pending or running counts as idle there: it
-// may be destroyed, flushed and cancelled, and once cancelled be queued on a new Runtime.
-// Not so one that another thread was just queueing or cancelling.
+// stays), flushed and drained at once, Default() and Create() make new ones.  An item that was
+// pending or running counts as idle there: it may be destroyed, flushed and cancelled, and once
+// cancelled be queued on a new Runtime. Not so one that another thread was just queueing or
+// cancelling.
 class Runtime {
  public:
   static absl::StatusOr<std::unique_ptr<Runtime>> Create(RuntimeOptions options);
