@@ -129,6 +129,8 @@ class EventLoop::Impl : public std::enable_shared_from_this<EventLoop::Impl> {
   base::Atomic<uint64_t> wakeups{0};
   std::unique_ptr<LoopTimer> deadline_timer;  // manual, the running thread's
   bool timed_out = false;                     // likewise
+  std::shared_ptr<Impl> kept;                 // itself: of an inherited loop, which stays
+  base::Thread kept_thread;                   // likewise
   const Graveyard::Ended thread_ended = std::make_shared<base::Atomic<bool>>(false);
 
  private:
@@ -320,8 +322,8 @@ absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Embed(struct event_base* b
 EventLoop::~EventLoop() {
   if (impl_->port->Inherited()) {
     // Its memory stays: the base's epoll set is the parent's, and the thread is not here.
-    (void)new std::shared_ptr<Impl>(std::move(impl_));
-    (void)new base::Thread(std::move(thread_));
+    impl_->kept_thread = std::move(thread_);
+    impl_->kept = impl_;
     return;
   }
   const bool inside = impl_->InLoop();
@@ -437,8 +439,11 @@ absl::StatusOr<int> EventLoop::RunOnce(Nanos deadline_ns) {
   if (wait && deadline_ns != kForever) {
     if (impl->deadline_timer == nullptr) {
       auto timer = NewTimer([raw = impl.get()] { raw->timed_out = true; });
-      if (timer.ok()) impl->deadline_timer = *std::move(timer);
-      if (!timer.ok()) count = timer.status();
+      if (timer.ok()) {
+        impl->deadline_timer = *std::move(timer);
+      } else {
+        count = timer.status();
+      }
     }
     if (count.ok()) impl->deadline_timer->SetAt(deadline_ns);
   }
