@@ -57,33 +57,69 @@ bool RefusesTimers(const core::Workqueue* wq) {
   return wq->HasFlag(core::kWqDestroying) && !core::IsChained(wq);
 }
 
-// The item is claimed.
-void Start(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns) {
+// The item is claimed.  A timer fires after `delay_ns`, but not after `not_after`.
+void Start(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns,
+           Nanos not_after = base::kForever) {
   if (delay_ns == 0 || RefusesTimers(wq)) {  // D1
     core::QueueClaimed(cpu, wq, &dw->work);
     return;
   }
-  TimerHost::Of(wq)->Arm(dw, cpu, wq, delay_ns);
+  TimerHost::Of(wq)->Arm(dw, cpu, wq, delay_ns, not_after);
 }
 
-bool Modify(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns, bool only_earlier) {
-  // The common case, one lock: armed, and stays armed.
-  if (delay_ns > 0 && Armed(dw) && !RefusesTimers(wq) &&
-      TimerHost::Of(wq)->Rearm(dw, cpu, wq, delay_ns, only_earlier)) {
-    return true;
-  }
-  if (const core::Word word = core::LoadWord(&dw->work);
-      only_earlier && (core::OnList(word) || core::AtDoor(word))) {
-    return true;
-  }
-  const bool was_pending = core::GrabPending(&dw->work, /*timer=*/true);
+// The same, but a disabled item is given back (E7).
+void StartEnabled(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns) {
   const int depth = core::DisableDepthOf(core::OwnedWord(&dw->work));
   if (depth > 0) {
     core::ReleaseClaimed(&dw->work, depth);
   } else {
     Start(cpu, wq, dw, delay_ns);
   }
+}
+
+bool Modify(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns) {
+  // The common case, one lock: armed, and stays armed.
+  if (delay_ns > 0 && Armed(dw) && !RefusesTimers(wq) &&
+      TimerHost::Of(wq)->Rearm(dw, cpu, wq, delay_ns)) {
+    return true;
+  }
+  const bool was_pending = core::GrabPending(&dw->work, /*timer=*/true);
+  StartEnabled(cpu, wq, dw, delay_ns);
   return was_pending;
+}
+
+// Never takes an item from whoever has claimed it: it may be an expiry, or arm for a time
+// that is earlier than this one.  It is waited for until the item's place is known.
+bool Reduce(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns) {
+  for (;;) {
+    const core::Word old = core::Claim(&dw->work);  // M3
+    if ((old & core::kPending) == 0) {
+      StartEnabled(cpu, wq, dw, delay_ns);
+      return false;
+    }
+    if (core::OnList(old) || core::AtDoor(old)) return true;
+    if ((old & core::kTimer) == 0) {
+      core::WaitPlaced(&dw->work);
+      continue;
+    }
+    TimerHost* const host = HostOf(dw);
+    const bool same_host = host == TimerHost::Of(wq);
+    if (same_host && delay_ns > 0 && !RefusesTimers(wq)) {
+      if (host->Reduce(dw, cpu, wq, delay_ns)) return true;
+      continue;  // not armed any more
+    }
+    Nanos due;
+    switch (host->StealIfLater(dw, delay_ns, &due)) {
+      case TimerHost::Found::kSooner:
+        return true;
+      case TimerHost::Found::kStolen:
+        if (same_host && cpu == core::kWorkCpuUnbound) cpu = dw->cpu;
+        Start(cpu, wq, dw, delay_ns, due);
+        return true;
+      case TimerHost::Found::kNotHere:
+        break;
+    }
+  }
 }
 
 }  // namespace
@@ -112,14 +148,17 @@ bool uwq_queue_delayed_work(uwq_workqueue* wq, uwq_delayed_work* dw, int64_t del
   return uwq_queue_delayed_work_on(core::kWorkCpuUnbound, wq, dw, delay_ns);
 }
 bool uwq_mod_delayed_work_on(int cpu, uwq_workqueue* wq, uwq_delayed_work* dw, int64_t delay_ns) {
-  return Modify(cpu, Wq(wq), dw, CheckDelay(dw, delay_ns), /*only_earlier=*/false);
+  return Modify(cpu, Wq(wq), dw, CheckDelay(dw, delay_ns));
 }
 bool uwq_mod_delayed_work(uwq_workqueue* wq, uwq_delayed_work* dw, int64_t delay_ns) {
   return uwq_mod_delayed_work_on(core::kWorkCpuUnbound, wq, dw, delay_ns);
 }
+bool uwq_reduce_delayed_work_on(int cpu, uwq_workqueue* wq, uwq_delayed_work* dw,
+                                int64_t delay_ns) {
+  return Reduce(cpu, Wq(wq), dw, CheckDelay(dw, delay_ns));
+}
 bool uwq_reduce_delayed_work(uwq_workqueue* wq, uwq_delayed_work* dw, int64_t delay_ns) {
-  return Modify(core::kWorkCpuUnbound, Wq(wq), dw, CheckDelay(dw, delay_ns),
-                /*only_earlier=*/true);
+  return uwq_reduce_delayed_work_on(core::kWorkCpuUnbound, wq, dw, delay_ns);
 }
 
 bool uwq_cancel_delayed_work(uwq_delayed_work* dw) {
@@ -181,9 +220,9 @@ bool DelayedWorkItem::ModOn(int cpu, Workqueue& wq, absl::Duration delay) {
                                  FromDuration(&item_, delay));
 }
 
-bool DelayedWorkItem::Reduce(Workqueue& wq, absl::Duration delay) {
-  return uwq_reduce_delayed_work(reinterpret_cast<uwq_workqueue*>(wq.raw()), &item_,
-                                 FromDuration(&item_, delay));
+bool DelayedWorkItem::ReduceOn(int cpu, Workqueue& wq, absl::Duration delay) {
+  return uwq_reduce_delayed_work_on(cpu, reinterpret_cast<uwq_workqueue*>(wq.raw()), &item_,
+                                    FromDuration(&item_, delay));
 }
 
 }  // namespace uwq

@@ -41,9 +41,10 @@ class DelayedWorkItem {
   // Sets the delay whatever the state; true if it was pending.  [UWQ-DELAYED-2]
   bool Mod(Workqueue& wq, absl::Duration delay) { return ModOn(kAnyCpu, wq, delay); }
   bool ModOn(int cpu, Workqueue& wq, absl::Duration delay);
-  // As Mod, but never later than it is due already; true if it was pending.
-  // [UWQ-DELAYED-3]
-  bool Reduce(Workqueue& wq, absl::Duration delay);
+  // As Mod, but never later than it is due already, on whatever queue; true if it was
+  // pending.  An armed item keeps its CPU unless ReduceOn names one.  [UWQ-DELAYED-3]
+  bool Reduce(Workqueue& wq, absl::Duration delay) { return ReduceOn(kAnyCpu, wq, delay); }
+  bool ReduceOn(int cpu, Workqueue& wq, absl::Duration delay);
 
   bool Cancel() { return uwq_cancel_delayed_work(&item_); }
   // On return neither armed, queued nor running, even if its function re-arms it.

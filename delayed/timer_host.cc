@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "delayed/timer_host.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ DelayedItem* ItemOf(TimerNode* node) {
 }
 
 core::Workqueue* Wq(const DelayedItem* dw) { return reinterpret_cast<core::Workqueue*>(dw->wq); }
+base::AtomicRef<uwq_workqueue*> WqRef(DelayedItem* dw) {
+  return base::AtomicRef<uwq_workqueue*>(dw->wq);
+}
 
 struct Term {
   Nanos now;  // not after the true time: what the wheel counts from
@@ -66,7 +70,7 @@ bool StealTimer(core::WorkItem* work) {
   // TIMER is set, so wq was written before; it may be re-armed elsewhere meanwhile,
   // hence an atomic read, and Steal looks again under the lock.
   auto* const dw = reinterpret_cast<DelayedItem*>(work);
-  uwq_workqueue* const wq = base::AtomicRef<uwq_workqueue*>(dw->wq).load(std::memory_order_acquire);
+  uwq_workqueue* const wq = WqRef(dw).load(std::memory_order_acquire);
   return TimerHost::Of(reinterpret_cast<core::Workqueue*>(wq))->Steal(dw);
 }
 
@@ -97,16 +101,17 @@ absl::StatusOr<std::unique_ptr<core::RuntimeExtension>> TimerHost::Make(core::Ru
 
 TimerHost::~TimerHost() { loop_.reset(); }
 
-void TimerHost::Arm(DelayedItem* dw, int cpu, core::Workqueue* wq, Nanos delay_ns) {
+void TimerHost::Arm(DelayedItem* dw, int cpu, core::Workqueue* wq, Nanos delay_ns,
+                    Nanos not_after) {
   const Term term = TermOf(dw, delay_ns);
-  base::AtomicRef<uwq_workqueue*>(dw->wq).store(reinterpret_cast<uwq_workqueue*>(wq),
-                                                std::memory_order_release);
+  WqRef(dw).store(reinterpret_cast<uwq_workqueue*>(wq), std::memory_order_release);
   dw->cpu = cpu;
   bool earlier, awaited;
   Nanos wake;
   {
     MutexLock lock(&mutex_);
-    earlier = wheel_.Arm(&dw->timer, term.deadline, term.now, SlackOf(dw, delay_ns));
+    earlier =
+        wheel_.Arm(&dw->timer, std::min(term.deadline, not_after), term.now, SlackOf(dw, delay_ns));
     wake = TimerWheel::WakeTime(dw->timer);
     ++wq->armed_timers;
     NoteExpires(dw);
@@ -126,10 +131,24 @@ bool TimerHost::Steal(DelayedItem* dw) {
   TimerWheel::WarmUp(dw->timer);
   MutexLock lock(&mutex_);
   if (!HoldsLocked(dw)) return false;
+  StealLocked(dw);
+  return true;
+}
+
+void TimerHost::StealLocked(DelayedItem* dw) {
   UWQ_CHECK(wheel_.Cancel(&dw->timer));
   --Wq(dw)->armed_timers;
   core::LeaveTimer(&dw->work);
-  return true;
+}
+
+TimerHost::Found TimerHost::StealIfLater(DelayedItem* dw, Nanos delay_ns, Nanos* due) {
+  const Term term = TermOf(dw, delay_ns);
+  MutexLock lock(&mutex_);
+  if (!HoldsLocked(dw)) return Found::kNotHere;
+  *due = dw->timer.deadline_ns;
+  if (delay_ns > 0 && *due <= term.deadline) return Found::kSooner;
+  StealLocked(dw);
+  return Found::kStolen;
 }
 
 bool TimerHost::Cancel(DelayedItem* dw) {
@@ -142,16 +161,21 @@ bool TimerHost::Cancel(DelayedItem* dw) {
   return true;
 }
 
-bool TimerHost::Rearm(DelayedItem* dw, int cpu, core::Workqueue* wq, Nanos delay_ns,
-                      bool only_earlier) {
+bool TimerHost::Move(DelayedItem* dw, int cpu, core::Workqueue* wq, Nanos delay_ns,
+                     bool only_earlier) {
   TimerWheel::WarmUp(dw->timer);
   const Term term = TermOf(dw, delay_ns);
   Nanos wake;
   {
     MutexLock lock(&mutex_);
-    if (!HoldsLocked(dw) || Wq(dw) != wq) return false;
+    if (!HoldsLocked(dw)) return false;
     if (only_earlier && dw->timer.deadline_ns <= term.deadline) return true;
-    dw->cpu = cpu;
+    if (core::Workqueue* const from = Wq(dw); from != wq) {
+      --from->armed_timers;
+      ++wq->armed_timers;
+      WqRef(dw).store(reinterpret_cast<uwq_workqueue*>(wq), std::memory_order_release);
+    }
+    if (!only_earlier || cpu != core::kWorkCpuUnbound) dw->cpu = cpu;
     const bool earlier =
         wheel_.Mod(&dw->timer, term.deadline, term.now, SlackOf(dw, delay_ns)).earlier;
     NoteExpires(dw);

@@ -35,17 +35,27 @@ class TimerHost : public core::RuntimeExtension {
     return static_cast<TimerHost*>(wq->runtime->extension());
   }
 
-  // Arms a claimed item.
-  void Arm(DelayedItem* dw, int cpu, core::Workqueue* wq, base::Nanos delay_ns);
+  // Arms a claimed item, for `not_after` at the latest.
+  void Arm(DelayedItem* dw, int cpu, core::Workqueue* wq, base::Nanos delay_ns,
+           base::Nanos not_after);
   // Takes an armed item down: true, the caller owns its claim.
   bool Steal(DelayedItem* dw);
   // Takes an armed item down and ends its claim, in one step: what most cancels are.
   // False: it is not armed here, nothing was done.
   bool Cancel(DelayedItem* dw);
-  // Moves the deadline of an item armed for `wq`; with `only_earlier`, an earlier
-  // one stays.  False: it is not armed here, nothing was done.
-  bool Rearm(DelayedItem* dw, int cpu, core::Workqueue* wq, base::Nanos delay_ns,
-             bool only_earlier);
+  // Moves the deadline of an armed item, to `wq` of this Runtime.  False: it is not armed
+  // here, nothing was done.
+  bool Rearm(DelayedItem* dw, int cpu, core::Workqueue* wq, base::Nanos delay_ns) {
+    return Move(dw, cpu, wq, delay_ns, /*only_earlier=*/false);
+  }
+  // The same, but an earlier deadline stays, with its queue; no particular CPU: the one it has.
+  bool Reduce(DelayedItem* dw, int cpu, core::Workqueue* wq, base::Nanos delay_ns) {
+    return Move(dw, cpu, wq, delay_ns, /*only_earlier=*/true);
+  }
+  enum class Found { kNotHere, kSooner, kStolen };
+  // Steal(), unless the item is due before `delay_ns` have passed (0: always).  The deadline
+  // that a stolen one had is left in `*due`.
+  Found StealIfLater(DelayedItem* dw, base::Nanos delay_ns, base::Nanos* due);
   base::Nanos Deadline(DelayedItem* dw);
   // D10: takes down and reports what is armed for a queue that is being destroyed,
   // and waits for an expiry under way.
@@ -56,6 +66,8 @@ class TimerHost : public core::RuntimeExtension {
  private:
   // The item is armed in this wheel.
   bool HoldsLocked(DelayedItem* dw) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Move(DelayedItem* dw, int cpu, core::Workqueue* wq, base::Nanos delay_ns, bool only_earlier);
+  void StealLocked(DelayedItem* dw) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   TimerHost() : wheel_(base::Now()) {}
   void OnWake();
 

@@ -61,10 +61,13 @@ bool uwq_queue_delayed_work_on(int cpu, struct uwq_workqueue* wq, struct uwq_del
 bool uwq_mod_delayed_work(struct uwq_workqueue* wq, struct uwq_delayed_work* dw, int64_t delay_ns);
 bool uwq_mod_delayed_work_on(int cpu, struct uwq_workqueue* wq, struct uwq_delayed_work* dw,
                              int64_t delay_ns);
-/* Like mod, but an armed deadline that is earlier stays (the kernel's
- * timer_reduce() for work items).  An item already on a list stays there. */
+/* Like mod, but an armed deadline that is earlier stays, with its queue (the kernel's
+ * timer_reduce() for work items).  An item already on a list stays there, and one that is
+ * due gets there.  What is armed keeps its CPU unless the call names one. */
 bool uwq_reduce_delayed_work(struct uwq_workqueue* wq, struct uwq_delayed_work* dw,
                              int64_t delay_ns);
+bool uwq_reduce_delayed_work_on(int cpu, struct uwq_workqueue* wq, struct uwq_delayed_work* dw,
+                                int64_t delay_ns);
 
 bool uwq_cancel_delayed_work(struct uwq_delayed_work* dw);
 bool uwq_cancel_delayed_work_sync(struct uwq_delayed_work* dw); /* sleeps */

@@ -158,6 +158,65 @@ UWQ_BODY_ON_KINDS(Delayed, Reduce_KeepsTheEarlier, .schedules = 500) {
   EXPECT_EQ(d.runs, 1);
 }
 
+// [UWQ-DELAYED-3]: nor does the queue that it asks for make the item later; what moves
+// keeps its CPU, unless the call names one.
+UWQ_BODY_ON_KINDS(Delayed, Reduce_OnAnotherQueue, .schedules = 500) {
+  Workqueue* const wq = env.Make(kind);
+  Workqueue* const other = env.Make(kind);
+  Timed d;
+  EXPECT_TRUE(uwq_queue_delayed_work_on(1, Raw(wq), &d.dw, kSecond));
+  const Nanos second = uwq_delayed_work_deadline(&d.dw);
+  EXPECT_TRUE(uwq_reduce_delayed_work(Raw(other), &d.dw, 5 * kSecond));
+  EXPECT_EQ(uwq_delayed_work_deadline(&d.dw), second);
+  EXPECT_EQ(d.dw.wq, Raw(wq));
+  EXPECT_TRUE(uwq_reduce_delayed_work(Raw(other), &d.dw, kSecond / 2));
+  EXPECT_LT(uwq_delayed_work_deadline(&d.dw), second);
+  EXPECT_EQ(d.dw.wq, Raw(other));
+  EXPECT_EQ(d.dw.cpu, 1);
+  EXPECT_TRUE(uwq_reduce_delayed_work_on(0, Raw(other), &d.dw, kSecond / 4));
+  EXPECT_EQ(d.dw.cpu, 0);
+  env.Destroy(wq);
+  EXPECT_EQ(env.Reports(ReportKind::kArmedTimerAtDestroy), 0) << "it has left that queue";
+  EXPECT_TRUE(uwq_reduce_delayed_work(Raw(other), &d.dw, 0));
+  FlushWorkqueue(other);
+  EXPECT_EQ(d.runs, 1);
+}
+
+// [UWQ-DELAYED-3]: an expiry that has begun places the item; nothing takes it back.
+UWQ_BODY_ON_KINDS(Delayed, Reduce_RacesExpiry, .schedules = 40000, .time_races = true,
+                  .repeat = 200) {
+  Workqueue* const wq = env.Make(kind);
+  Timed d;
+  const Nanos delay = kSim ? kMillisecond : 20000;
+  const Nanos latest = base::Now() + delay;
+  EXPECT_TRUE(Queue(wq, d, delay));
+  AwaitTrue([&] { return kSim || base::Now() >= latest - 5000; });
+  const bool was_pending = uwq_reduce_delayed_work(Raw(wq), &d.dw, 1000 * kSecond);
+  const Nanos deadline = uwq_delayed_work_deadline(&d.dw);
+  if (was_pending) {
+    EXPECT_LE(deadline, kSim ? latest : latest + kSecond);
+  }
+  const bool cancelled = uwq_cancel_delayed_work_sync(&d.dw);
+  EXPECT_EQ(d.runs + cancelled, was_pending ? 1 : 2);  // 2: it had begun to run
+}
+
+// [UWQ-DELAYED-3]: nor is an item postponed that another thread was just arming.
+UWQ_BODY_ON_KINDS(Delayed, Reduce_RacesQueue, .schedules = 20000, .repeat = 200) {
+  Workqueue* const wq = env.Make(kind);
+  Timed d;
+  std::atomic<int> accepted{0};
+  bool queued = false;
+  const Nanos start = base::Now();
+  env.Spawn([&] { accepted += queued = Queue(wq, d, 1000 * kSecond); });
+  accepted += !uwq_reduce_delayed_work(Raw(wq), &d.dw, 100000 * kSecond);
+  env.Join();
+  EXPECT_EQ(accepted, 1);
+  if (queued) {
+    EXPECT_LE(uwq_delayed_work_deadline(&d.dw), start + 2000 * kSecond);
+  }
+  EXPECT_TRUE(uwq_cancel_delayed_work_sync(&d.dw));
+}
+
 // D3: neither flush_work nor flush_workqueue waits for an armed timer.
 UWQ_BODY_ON_KINDS(Delayed, T038_FlushIgnoresArmed, .schedules = 200) {
   Workqueue* const wq = env.Make(kind);
@@ -225,7 +284,8 @@ UWQ_BODY_ON_KINDS(Delayed, T042_CancelSyncRacesExpiry, .schedules = 40000, .time
   }
 }
 
-// Expiry, cancel, mod and flush from two threads, exhaustively.
+// Expiry, cancel, mod and flush from two threads, in random schedules (every schedule with
+// one preemption: delayed_races_test).
 UWQ_BODY_ON_KINDS(Delayed, Races_ModCancelExpiry, .schedules = 40000, .time_races = true,
                   .repeat = 200) {
   Workqueue* const wq = env.Make(kind);
