@@ -42,7 +42,20 @@ Nanos FromDuration(uwq_delayed_work* dw, absl::Duration delay) {
   return base::kForever;
 }
 
-void InitTimer(uwq_delayed_work* dw, uint32_t flags) {
+// T149: the links of an armed node are the wheel's.  As InitWork() does, it is believed only
+// of an item that is really found there, for the memory may hold anything.
+void InitDelayedWork(uwq_delayed_work* dw, core::WorkFunc func, uint32_t flags, bool on_stack) {
+  const core::Word word = core::LoadWord(&dw->work);
+  if ((word & (core::kPending | core::kOnPwq | core::kTimer)) == (core::kPending | core::kTimer)) {
+    if (TimerHost::StealAnywhere(dw)) {
+      const std::string was = core::FuncName(dw->work.func);
+      core::ReleaseClaimed(&dw->work, 0);
+      core::ReportReinit(func, was, "armed");
+    } else if (core::LoadWord(&dw->work) != word) {
+      core::WaitPlaced(&dw->work);  // it has just expired: InitWork() finds it on its list
+    }
+  }
+  core::InitWork(&dw->work, func, on_stack);
   dw->timer = {};
   dw->wq = nullptr;
   dw->cpu = core::kWorkCpuUnbound;
@@ -127,15 +140,13 @@ bool Reduce(int cpu, core::Workqueue* wq, uwq_delayed_work* dw, Nanos delay_ns) 
 extern "C" {
 
 void uwq_init_delayed_work(uwq_delayed_work* dw, uwq_work_func_t func, uint32_t flags) {
-  core::InitWork(&dw->work, func, false);
-  InitTimer(dw, flags);
+  InitDelayedWork(dw, func, flags, /*on_stack=*/false);
 }
 void uwq_init_delayed_work_onstack(uwq_delayed_work* dw, uwq_work_func_t func, uint32_t flags) {
-  core::InitWork(&dw->work, func, true);
-  InitTimer(dw, flags);
+  InitDelayedWork(dw, func, flags, /*on_stack=*/true);
 }
 void uwq_destroy_delayed_work_on_stack(uwq_delayed_work* dw) {
-  core::DestroyWorkOnStack(&dw->work);
+  core::DestroyWorkOnStack(&dw->work, /*timer=*/true);
 }
 
 bool uwq_queue_delayed_work_on(int cpu, uwq_workqueue* wq, uwq_delayed_work* dw, int64_t delay_ns) {

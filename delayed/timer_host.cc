@@ -2,10 +2,12 @@
 #include "delayed/timer_host.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "workqueue/core/item.h"
 #include "workqueue/core/report.h"
 
@@ -87,6 +89,9 @@ void TakeDownTimers(core::Workqueue* wq) {
   core::SetArmedTimersHook(&TakeDownTimers);
   core::SetExtensionFactory(&TimerHost::Make);
 }
+
+// Nodes looked at in one hold of the lock.
+constexpr int kHold = 1024;
 
 }  // namespace
 
@@ -213,39 +218,77 @@ void TimerHost::OnWake() {
     if (done && next != kForever) loop_->ArmAt(next);
     MutexLock lock(&mutex_);
     expiring_ = 0;
+    ++batches_;
     expired_.NotifyAll();
   }
 }
 
-void TimerHost::TakeDown(core::Workqueue* wq) {
-  std::vector<std::string> names;
-  {
+template <typename Take>
+void TimerHost::StealAll(Take take, DueList* out, int hold) {
+  TimerWheel::Walk walk;
+  for (bool done = false; !done;) {
     MutexLock lock(&mutex_);
-    if (wq->armed_timers > 0) {
-      DueList taken;
-      wheel_.TakeIf(
-          [wq](TimerNode* node) {
-            DelayedItem* const dw = ItemOf(node);
-            if (Wq(dw) != wq) return false;
-            --wq->armed_timers;
-            core::LeaveTimer(&dw->work);
-            return true;
-          },
-          &taken);
-      while (TimerNode* node = taken.PopFront()) {
-        DelayedItem* const dw = ItemOf(node);
-        if (names.size() < 8) names.push_back(core::FuncName(dw->work.func));
-        core::ReleaseClaimed(&dw->work, 0);
-      }
+    done = wheel_.TakeIf(
+        &walk,
+        [&](TimerNode* node) {
+          if (!take(node)) return false;
+          --Wq(ItemOf(node))->armed_timers;
+          core::LeaveTimer(&ItemOf(node)->work);
+          return true;
+        },
+        out, hold);
+  }
+}
+
+bool TimerHost::StealAnywhere(DelayedItem* dw) {
+  DueList found;
+  core::Runtime::ForEachLive([&](core::Runtime* runtime) {
+    auto* const host = static_cast<TimerHost*>(runtime->extension());
+    if (host == nullptr || !found.empty()) return;
+    host->StealAll([dw](TimerNode* node) { return node == &dw->timer; }, &found, kHold);
+  });
+  return found.PopFront() != nullptr;
+}
+
+void TimerHost::TakeDown(core::Workqueue* wq) {
+  const auto armed = [&] {
+    MutexLock lock(&mutex_);
+    return wq->armed_timers > 0;
+  };
+  // A pass may miss what is armed or moves during it; the last one holds the lock all along.
+  constexpr int kPasses = 4;
+  DueList taken;
+  for (int pass = 1; pass <= kPasses && armed(); ++pass) {
+    StealAll([wq](TimerNode* node) { return Wq(ItemOf(node)) == wq; }, &taken,
+             pass < kPasses ? kHold : std::numeric_limits<int>::max());
+  }
+  std::vector<std::string> names;
+  int more = 0;
+  while (TimerNode* node = taken.PopFront()) {
+    DelayedItem* const dw = ItemOf(node);
+    if (names.size() < 8) {
+      names.push_back(core::FuncName(dw->work.func));
+    } else {
+      ++more;
     }
-    // An expiry under way may be about to queue on `wq`.
-    while (expiring_ != 0 && expiring_ != base::SelfId()) expired_.Wait(&mutex_);
+    core::ReleaseClaimed(&dw->work, 0);
   }
-  for (const std::string& name : names) {
-    core::ReportOnce(core::ReportKind::kArmedTimerAtDestroy, wq,
-                     absl::StrCat("workqueue ", wq->name, " is destroyed with delayed work ", name,
-                                  " armed; the timer was taken down"));
+  {
+    // An expiry under way may be about to queue on `wq`; a later one has nothing for it.
+    MutexLock lock(&mutex_);
+    const uint64_t seen = batches_;
+    while (expiring_ != 0 && expiring_ != base::SelfId() && batches_ == seen) {
+      expired_.Wait(&mutex_);
+    }
   }
+  if (names.empty()) return;
+  // Always: another queue may have had this one's memory, and what its last items armed is
+  // taken down by a second call.
+  core::ReportAlways(
+      core::ReportKind::kArmedTimerAtDestroy,
+      absl::StrCat("workqueue ", wq->name, " is destroyed with delayed work ",
+                   absl::StrJoin(names, ", "), more > 0 ? absl::StrCat(" and ", more, " more") : "",
+                   " armed; taken down"));
 }
 
 }  // namespace uwq::delayed

@@ -40,6 +40,9 @@ class TimerHost : public core::RuntimeExtension {
            base::Nanos not_after);
   // Takes an armed item down: true, the caller owns its claim.
   bool Steal(DelayedItem* dw);
+  // The same, whichever Runtime it is armed in.  `dw` may be any memory; false: in none.
+  // Slow.  The caller holds no lock.
+  static bool StealAnywhere(DelayedItem* dw);
   // Takes an armed item down and ends its claim, in one step: what most cancels are.
   // False: it is not armed here, nothing was done.
   bool Cancel(DelayedItem* dw);
@@ -58,7 +61,7 @@ class TimerHost : public core::RuntimeExtension {
   Found StealIfLater(DelayedItem* dw, base::Nanos delay_ns, base::Nanos* due);
   base::Nanos Deadline(DelayedItem* dw);
   // D10: takes down and reports what is armed for a queue that is being destroyed,
-  // and waits for an expiry under way.
+  // and waits for an expiry under way.  Others get the lock now and then meanwhile.
   void TakeDown(core::Workqueue* wq);
 
   RuntimeLoop* loop() { return loop_.get(); }
@@ -70,12 +73,18 @@ class TimerHost : public core::RuntimeExtension {
   void StealLocked(DelayedItem* dw) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   TimerHost() : wheel_(base::Now()) {}
   void OnWake();
+  // Steals the armed nodes for which take(TimerNode*) is true, as far as they do not move
+  // from slot to slot meanwhile.  Looks at `hold` nodes, or those of one slot, in one hold of the
+  // lock.
+  template <typename Take>
+  void StealAll(Take take, DueList* out, int hold);
 
   base::Mutex mutex_;  // before any pool lock
   TimerWheel wheel_ ABSL_GUARDED_BY(mutex_);
   // The thread that is between taking due items and placing them; 0: none.
   base::ThreadId expiring_ ABSL_GUARDED_BY(mutex_) = 0;
-  base::CondVar expired_;  // with mutex_
+  uint64_t batches_ ABSL_GUARDED_BY(mutex_) = 0;  // that have been placed
+  base::CondVar expired_;                         // with mutex_
   std::unique_ptr<RuntimeLoop> loop_;
 };
 

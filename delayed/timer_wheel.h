@@ -117,23 +117,33 @@ class TimerWheel {
   // whatever the budget.)  A `now` before an earlier call's counts as that one.
   [[nodiscard]] bool Expire(base::Nanos now_ns, DueList* due, int budget = kDefaultBudget);
 
-  // Appends every armed node for which take(TimerNode*) is true to `out`, in no
-  // order, no longer armed.  O(armed): for tear-down.
+  // How far a walk over all slots has come: from the highest down, as nodes move.
+  struct Walk {
+    int slots_left = kLevels * kSlots;
+  };
+  // Appends armed nodes for which take(TimerNode*) is true to `out`, in no order, no longer
+  // armed.  O(armed): for tear-down.  Returns false if `budget` nodes were looked at and
+  // there may be more: the owner may drop its lock, and calls again with the same `walk`.
+  // (Nodes of one slot go together.)  What is armed or modified meanwhile may be missed.
   template <typename Take>
-  void TakeIf(Take take, DueList* out) {
-    const auto walk = [&](base::ListNode* head) {
+  [[nodiscard]] bool TakeIf(Walk* walk, Take take, DueList* out, int budget) {
+    const auto look_at = [&](base::ListNode* head) {
       for (base::ListNode *entry = head->next, *next; entry != head; entry = next) {
         next = entry->next;
+        --budget;
         TimerNode* const node = base::EntryOf<TimerNode, &TimerNode::entry>(entry);
         if (!take(node)) continue;
         (void)Cancel(node);
         out->Append(node);
       }
     };
-    walk(&cascade_);
-    for (auto& level : slots_) {
-      for (Slot& slot : level) walk(&slot.head);
+    look_at(&cascade_);  // may come from a slot ahead and go to one that is done
+    while (walk->slots_left > 0) {
+      if (budget <= 0) return false;
+      --walk->slots_left;
+      look_at(&slots_[walk->slots_left / kSlots][walk->slots_left % kSlots].head);
     }
+    return true;
   }
 
   // When to call Expire next, after one that returned true; kForever: not before

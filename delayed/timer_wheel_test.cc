@@ -385,5 +385,37 @@ TEST_F(TimerWheelTest, Threads_ArmAndCancelAgainstExpiry_BalanceIsExact) {
   EXPECT_EQ(cancelled + handed_over, long{kThreads} * kRounds);
 }
 
+// The owner may drop its lock between two stretches of a walk: what expires or moves down
+// meanwhile is missed by nobody.
+TEST_F(TimerWheelTest, TakeIf_InStretches) {
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    (void)Arm(i, kStart + 1 + static_cast<Nanos>(i * i) * 7 * kMillisecond);
+  }
+  TimerWheel::Walk walk;
+  DueList taken;
+  const auto odd = [&](TimerNode* node) { return (node - nodes.data()) % 2 == 1; };
+  size_t fired = 0, fired_odd = 0;
+  int stretches = 1;
+  for (Nanos now = kStart; !wheel.TakeIf(&walk, odd, &taken, 50); ++stretches) {
+    now += 20 * kSecond;
+    for (const size_t i : Fire(now)) {
+      ++fired;
+      fired_odd += i % 2;
+    }
+    wheel.CheckInvariants();
+  }
+  size_t odds = fired_odd;
+  while (TimerNode* node = taken.PopFront()) {
+    EXPECT_EQ((node - nodes.data()) % 2, 1);
+    EXPECT_FALSE(TimerWheel::Armed(*node));
+    ++odds;
+  }
+  EXPECT_EQ(odds, nodes.size() / 2);
+  EXPECT_GT(stretches, 10);
+  EXPECT_LT(stretches, 100);
+  EXPECT_EQ(wheel.armed(), nodes.size() / 2 - (fired - fired_odd));
+  wheel.CheckInvariants();
+}
+
 }  // namespace
 }  // namespace uwq::delayed

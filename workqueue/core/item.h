@@ -4,6 +4,8 @@
 #ifndef UWQ_WORKQUEUE_CORE_ITEM_H_
 #define UWQ_WORKQUEUE_CORE_ITEM_H_
 
+#include <string>
+
 #include "workqueue/base/sync.h"
 #include "workqueue/core/work_state.h"
 #include "workqueue/core/worker_pool.h"
@@ -71,7 +73,11 @@ void SetWorkerDesc(const char* desc);
 // INIT_WORK: reports and mends the re-initialisation of a queued item (T149), and
 // with debug_objects the on-stack rules (T148).
 void InitWork(WorkItem* work, WorkFunc func, bool on_stack);
-void DestroyWorkOnStack(WorkItem* work);
+// Of the layers above, whose items are pending on no list, too: `func` is what an item of
+// `was` is initialised for; `state`: what it was.
+void ReportReinit(WorkFunc func, const std::string& was, const char* state);
+// `timer`: of a delayed item.
+void DestroyWorkOnStack(WorkItem* work, bool timer = false);
 // A C++ item is destroyed: one that is pending, or running on another thread, is
 // reported by name, cancelled and waited for.  `timer`: of a delayed item.
 void EndOfLife(WorkItem* work, bool timer);

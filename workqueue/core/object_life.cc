@@ -76,9 +76,7 @@ void InitWork(WorkItem* work, WorkFunc func, bool on_stack) {
   if ((word & (kPending | kOnPwq)) == (kPending | kOnPwq) && Runtime::IsQueued(work, PwqOf(word))) {
     const std::string name = FuncName(work->func);
     (void)CancelWork(work);  // the kernel's fix-up: off the list before its links are lost
-    ReportOnce(ReportKind::kReinitWhileQueued, reinterpret_cast<void*>(func),
-               absl::StrCat("INIT_WORK(", FuncName(func), ") on an item that is queued (", name,
-                            "); it was cancelled"));
+    ReportReinit(func, name, "queued");
   }
   if (debug_objects.load(std::memory_order_relaxed) && OnOwnStack(work) != on_stack) {
     ReportOnce(ReportKind::kStackMismatch, reinterpret_cast<void*>(func),
@@ -89,10 +87,16 @@ void InitWork(WorkItem* work, WorkFunc func, bool on_stack) {
   InitWord(work, func);
 }
 
-void DestroyWorkOnStack(WorkItem* work) {
+void ReportReinit(WorkFunc func, const std::string& was, const char* state) {
+  ReportOnce(ReportKind::kReinitWhileQueued, reinterpret_cast<void*>(func),
+             absl::StrCat("INIT_WORK(", FuncName(func), ") on an item that is ", state, " (", was,
+                          "); it was cancelled"));
+}
+
+void DestroyWorkOnStack(WorkItem* work, bool timer) {
   if (!WorkPending(work)) return;
   const WorkFunc func = work->func;
-  (void)CancelWork(work);
+  (void)CancelFlags(work, timer, /*disable=*/false);
   ReportOnce(ReportKind::kFreedWhileBusy, reinterpret_cast<void*>(func),
              absl::StrCat("destroy_work_on_stack of the queued item ", FuncName(func),
                           "; it was cancelled"));

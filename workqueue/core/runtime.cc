@@ -300,6 +300,13 @@ void Runtime::ForEachPool(const std::function<void(WorkerPool*)>& visit) {
   }
 }
 
+void Runtime::ForEachLive(const std::function<void(Runtime*)>& visit) {
+  MutexLock lock(&TheGlobals().mutex);
+  for (Runtime* runtime : TheGlobals().runtimes) {
+    if (!runtime->forked()) visit(runtime);
+  }
+}
+
 // --- Type-stable memory -----------------------------------------------------------------------
 
 PoolWorkqueue* Runtime::AllocPwq() {

@@ -122,6 +122,10 @@ class Runtime {
   // The pool with that id in any live Runtime, or null.
   static WorkerPool* PoolById(int id);
 
+  // Calls visit for every Runtime of this process, not those of a fork's parent; each lives
+  // until it returns.  The caller holds no lock.
+  static void ForEachLive(const std::function<void(Runtime*)>& visit);
+
   // Type-stable memory (pool_workqueue.h).
   PoolWorkqueue* AllocPwq();
   void FreePwq(PoolWorkqueue* pwq);

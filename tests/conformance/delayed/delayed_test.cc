@@ -6,8 +6,7 @@
 // one upper bound (T032) is for a timer that is forgotten, not for one that is late.
 #include <memory>
 
-#include "delayed/delayed_work.h"
-#include "tests/conformance/core/env.h"
+#include "tests/conformance/delayed/timed.h"
 
 namespace uwq::conformance {
 
@@ -15,36 +14,6 @@ using core::FlushWorkqueue;
 using core::Workqueue;
 
 UWQ_ON_ALL_KINDS(Delayed);
-
-// A delayed item that notes when and how often it ran.
-struct Timed {
-  explicit Timed(std::function<void()> fn = nullptr, uint32_t flags = 0) : body(std::move(fn)) {
-    uwq_init_delayed_work(&dw, &Timed::Run, flags);
-  }
-  ~Timed() { EXPECT_FALSE(uwq_delayed_work_pending(&dw)) << "still pending at its end"; }
-  static void Run(uwq_work* work) {
-    auto* const self = reinterpret_cast<Timed*>(work);
-    self->ran_at = base::Now();
-    ++self->runs;
-    if (self->body) self->body();
-  }
-  uwq_delayed_work dw{};  // first; zeroed, for what the heap held must not steer the schedule
-  std::atomic<Nanos> ran_at{0};
-  std::atomic<int> runs{0};
-  std::function<void()> body;
-};
-
-uwq_workqueue* Raw(Workqueue* wq) { return reinterpret_cast<uwq_workqueue*>(wq); }
-bool Queue(Workqueue* wq, Timed& t, Nanos delay) {
-  return uwq_queue_delayed_work_on(0, Raw(wq), &t.dw, delay);
-}
-bool Mod(Workqueue* wq, Timed& t, Nanos delay) {
-  return uwq_mod_delayed_work_on(0, Raw(wq), &t.dw, delay);
-}
-bool Pending(Timed& t) { return uwq_delayed_work_pending(&t.dw); }
-void AwaitRuns(Timed& t, int n) {
-  AwaitTrue([&] { return t.runs >= n; });
-}
 
 // D1: delay 0 arms no timer.
 UWQ_BODY_ON_KINDS(Delayed, T031_ZeroIsNow, .schedules = 500) {
@@ -348,64 +317,6 @@ UWQ_BODY_ON_KINDS(Delayed, T043_RunningAndArmed, .schedules = 1000) {
   EXPECT_EQ(d.runs, 1);
 }
 
-// D10: destroy with an armed timer: taken down and reported, no use after free.
-UWQ_BODY_ON_KINDS(Delayed, T045_DestroyArmed, .schedules = 2000, .time_races = true) {
-  Workqueue* const wq = env.Make(kind);
-  Timed d;
-  EXPECT_TRUE(Queue(wq, d, kMillisecond));
-  env.Destroy(wq);
-  EXPECT_FALSE(Pending(d));
-  EXPECT_EQ(d.runs + env.Reports(ReportKind::kArmedTimerAtDestroy), 1);
-}
-
-// D10, X5, X6: a poller whose re-arming finds its queue under destruction: this run is its
-// last, and not followed by one before its time (D2).  The timer is taken down after the
-// drain, or its expiry during it is refused.
-UWQ_BODY_ON_KINDS(Delayed, T045_DestroyRunningPoller, .schedules = 2000, .time_races = true) {
-  Workqueue* const wq = env.Make(kind);
-  Gate gate;
-  Timed poll;
-  poll.body = [&] {
-    gate.Pass();
-    EXPECT_TRUE(Queue(wq, poll, 50 * kMillisecond));
-  };
-  EXPECT_TRUE(Queue(wq, poll, 0));
-  gate.AwaitArrivals();
-  env.Spawn([&] {
-    AwaitTrue([&] { return wq->HasFlag(core::kWqDestroying); });
-    gate.Open();
-  });
-  env.Destroy(wq);
-  EXPECT_FALSE(Pending(poll));
-  env.Join();
-  Settle();
-  EXPECT_EQ(poll.runs, 1);
-  EXPECT_EQ(
-      env.Reports(ReportKind::kArmedTimerAtDestroy) + env.Reports(ReportKind::kQueueOnDraining), 1);
-}
-
-// D10: whenever the poller re-arms, before, while or after destroy looks for timers.
-UWQ_BODY_ON_KINDS(Delayed, T045_DestroyRacesRearm, .schedules = 20000, .repeat = 200) {
-  Workqueue* const wq = env.Make(kind);
-  Timed poll;
-  poll.body = [&] { EXPECT_TRUE(Queue(wq, poll, kSecond)); };
-  EXPECT_TRUE(Queue(wq, poll, 0));
-  env.Destroy(wq);
-  EXPECT_FALSE(Pending(poll));
-  EXPECT_EQ(poll.runs, 1);
-  EXPECT_EQ(env.Reports(ReportKind::kArmedTimerAtDestroy), 1);
-}
-
-// Bad input: arming on a destroyed queue is refused with a report, Q7's way.
-UWQ_BODY_ON_KINDS(Delayed, ArmOnDestroyed, .schedules = 100) {
-  Workqueue* const wq = env.Make(kind);
-  env.Destroy(wq);
-  Timed d;
-  EXPECT_TRUE(Queue(wq, d, kMillisecond));
-  EXPECT_FALSE(Pending(d));
-  EXPECT_EQ(env.Reports(ReportKind::kQueueOnDraining), 1);
-}
-
 // T047: a delay past the end of time stays armed and can be cancelled.
 UWQ_BODY_ON_KINDS(Delayed, T047_VeryLong, .schedules = 100) {
   Workqueue* const wq = env.Make(kind);
@@ -415,18 +326,6 @@ UWQ_BODY_ON_KINDS(Delayed, T047_VeryLong, .schedules = 100) {
     EXPECT_TRUE(Pending(d));
     EXPECT_TRUE(uwq_cancel_delayed_work(&d.dw));
   }
-}
-
-// D8: cancel_work on an armed delayed item: off the timer at once, reported.
-UWQ_BODY_ON_KINDS(Delayed, T048_CancelWorkOnDelayed, .schedules = 500) {
-  Workqueue* const wq = env.Make(kind);
-  Timed d;
-  EXPECT_TRUE(Queue(wq, d, 1000 * kSecond));
-  EXPECT_TRUE(core::CancelWork(&d.dw.work));
-  EXPECT_FALSE(Pending(d));
-  EXPECT_EQ(env.Reports(ReportKind::kCancelArmedTimer), 1);
-  FlushWorkqueue(wq);
-  EXPECT_EQ(d.runs, 0);
 }
 
 // Q6: the CPU that was asked for.
