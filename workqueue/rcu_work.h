@@ -40,8 +40,8 @@ class RcuWork {
     item_.self = this;
   }
   // As ~Work: one that is pending or running elsewhere is reported by name, cancelled
-  // and waited for, which takes up to a grace period.  [UWQ-RCU-LIFE-1]
-  ~RcuWork() { core::EndOfLife(&item_.rwork.work, /*timer=*/false); }
+  // and waited for; not for readers, so inside a reader, too.  [UWQ-RCU-LIFE-1]
+  ~RcuWork() { uwq_destroy_rcu_work(&item_.rwork); }
   RcuWork(const RcuWork&) = delete;
   RcuWork& operator=(const RcuWork&) = delete;
 
@@ -50,7 +50,8 @@ class RcuWork {
   bool Queue(Workqueue& wq) {
     return uwq_queue_rcu_work(reinterpret_cast<uwq_workqueue*>(wq.raw()), &item_.rwork);
   }
-  // Waits for the grace period and the run; true if there was one.  Sleeps.  [UWQ-RCU-4]
+  // Waits for the grace period and the run; true if there was one.  Sleeps; inside a reader
+  // a pending one is reported and not waited for.  [UWQ-RCU-4]
   bool Flush() { return uwq_flush_rcu_work(&item_.rwork); }
   bool pending() { return core::WorkPending(&item_.rwork.work); }
 

@@ -92,6 +92,96 @@ TEST_F(RcuTest, SynchronizeInsideAReader) {
   EXPECT_EQ(Reports(ReportKind::kSelfFlush), 1);
 }
 
+// The other waits for readers and callbacks: reported, they return; the item runs later.
+TEST_F(RcuTest, WaitsInsideAReader) {
+  std::atomic<int> runs{0};
+  RcuWork work([&] { ++runs; });
+  {
+    RcuReader reader;
+    EXPECT_TRUE(work.Queue(*wq_));
+    uwq_rcu_barrier();
+    EXPECT_EQ(Reports(ReportKind::kSelfFlush), 1);
+    EXPECT_FALSE(work.Flush());
+    EXPECT_EQ(Reports(ReportKind::kSelfFlush), 2);
+    EXPECT_EQ(runs, 0);
+  }
+  EXPECT_TRUE(work.Flush());
+  EXPECT_EQ(runs, 1);
+}
+
+TEST_F(RcuTest, WaitsInsideACallback) {
+  struct Callback {
+    uwq_rcu_head head;  // first
+    base::Completion done;
+  } callback;
+  uwq_call_rcu(&callback.head, [](uwq_rcu_head* head) {
+    uwq_rcu_barrier();
+    reinterpret_cast<Callback*>(head)->done.Set();
+  });
+  callback.done.Wait();
+  EXPECT_EQ(Reports(ReportKind::kSelfFlush), 1);
+  uwq_rcu_barrier();  // and the callback thread is well
+  EXPECT_EQ(Reports(ReportKind::kSelfFlush), 1);
+}
+
+// [UWQ-RCU-LIFE-1]: inside a reader its grace period cannot end.
+TEST_F(RcuTest, DestroyedInsideAReader) {
+  RcuReader reader;
+  {
+    RcuWork work([] { ADD_FAILURE(); });
+    EXPECT_TRUE(work.Queue(*wq_));
+  }
+  EXPECT_EQ(Reports(ReportKind::kFreedWhileBusy), 1);
+}
+
+// L9, T149: initialised anew in its grace period; the callbacks beside it still run.
+TEST_F(RcuTest, T149_ReinitInTheGracePeriod) {
+  std::atomic<int> runs{0};
+  RcuWork before([&] { ++runs; }), after([&] { ++runs; });
+  static std::atomic<int> own_runs;
+  own_runs = 0;
+  const auto func = [](uwq_work*) { ++own_runs; };
+  uwq_rcu_work work;
+  uwq_init_rcu_work(&work, func);
+  uwq_workqueue* const wq = reinterpret_cast<uwq_workqueue*>(wq_->raw());
+  {
+    RcuReader reader;
+    EXPECT_TRUE(before.Queue(*wq_));
+    EXPECT_TRUE(uwq_queue_rcu_work(wq, &work));
+    EXPECT_TRUE(after.Queue(*wq_));
+    uwq_init_rcu_work(&work, func);
+    EXPECT_EQ(Reports(ReportKind::kReinitWhileQueued), 1);
+    EXPECT_FALSE(core::WorkPending(&work.work));
+    EXPECT_TRUE(uwq_queue_rcu_work(wq, &work));
+  }
+  EXPECT_TRUE(uwq_flush_rcu_work(&work));
+  EXPECT_EQ(own_runs, 1);
+  (void)before.Flush();
+  (void)after.Flush();
+  EXPECT_EQ(runs, 2);
+}
+
+// The same against a batch that is being run: each item runs or was called off, once.
+TEST_F(RcuTest, CallOffAgainstTheBatch) {
+  for (int i = 0; i < 200; ++i) {
+    std::atomic<int> runs{0};
+    RcuWork first([&] { ++runs; }), second([&] { ++runs; });
+    core::ResetReports();
+    auto* const third = new RcuWork([&] { ++runs; });
+    EXPECT_TRUE(first.Queue(*wq_));
+    EXPECT_TRUE(third->Queue(*wq_));
+    EXPECT_TRUE(second.Queue(*wq_));
+    if (i % 2 == 0) {
+      while (first.pending()) std::this_thread::yield();  // the batch has begun
+    }
+    delete third;
+    (void)first.Flush();
+    (void)second.Flush();
+    const bool called_off = core::ReportCount(ReportKind::kFreedWhileBusy) > 0;
+    EXPECT_GE(runs + called_off, 3);
+  }
+}
+
 // [UWQ-RCU-LIFE-1]: destroyed while it waits for its grace period.
 TEST_F(RcuTest, DestroyedWhilePending) {
   std::atomic<int> runs{0};

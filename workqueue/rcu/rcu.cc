@@ -21,7 +21,9 @@
 #include <stdlib.h>
 
 #include <new>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "workqueue/base/check.h"
 #include "workqueue/base/fork.h"
 #include "workqueue/base/list.h"
@@ -129,6 +131,12 @@ void QueueAfterGracePeriod(uwq_rcu_head* head) {
                      &rwork->work);
 }
 
+// As an item in its grace period is.
+bool ClaimedAndNowhere(core::WorkItem* work) {
+  constexpr core::Word kPlaces = core::kOnPwq | core::kTimer | core::kDoor;
+  return (core::LoadWord(work) & (core::kPending | kPlaces)) == core::kPending;
+}
+
 // Runs callbacks in the order of call_rcu(), a batch for each grace period, on a thread
 // of its own.  While the system refuses that thread, who waits for callbacks runs them.
 class Callbacks {
@@ -172,11 +180,34 @@ class Callbacks {
       for (; head != nullptr; head = head->next) {
         if (head->func != &QueueAfterGracePeriod) continue;
         core::WorkItem* const work = &RcuWorkOf(head)->work;
-        constexpr core::Word kPlaces = core::kOnPwq | core::kTimer | core::kDoor;
-        if ((core::LoadWord(work) & (core::kPending | kPlaces)) != core::kPending) continue;
+        if (!ClaimedAndNowhere(work)) continue;
         (void)core::ReleaseClaim(work, 0);  // who slept on the claim is not here
       }
     }
+  }
+
+  // Takes a callback back that has not begun; false: it is not here.  One that has begun is
+  // waited for.  Compares addresses only: `head` may be any memory.
+  bool Take(uwq_rcu_head* head) {
+    base::MutexLock lock(&mutex_);
+    for (uwq_rcu_head** list : {&batch_, &head_}) {
+      for (uwq_rcu_head** link = list; *link != nullptr; link = &(*link)->next) {
+        if (*link != head) continue;
+        *link = head->next;
+        if (tail_ == &head->next) tail_ = link;
+        return true;
+      }
+    }
+    ++takers_;
+    while (current_ == head && runner_ != base::SelfId()) progress_.Wait(&mutex_);
+    --takers_;
+    return false;
+  }
+
+  // The calling thread runs callbacks, and is inside one.
+  bool InCallback() {
+    base::MutexLock lock(&mutex_);
+    return runner_ == base::SelfId();
   }
 
  private:
@@ -204,21 +235,28 @@ class Callbacks {
 
   // Drops the lock meanwhile.
   void RunBatchLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    batch_ = head_;
-    const uint64_t upto = added_;
-    head_ = nullptr;
+    batch_ = std::exchange(head_, nullptr);
     tail_ = &head_;
+    const uint64_t upto = added_;
     running_ = true;
     mutex_.Unlock();
     GracePeriod();
     // Callbacks must not sleep, as in the kernel.
     const auto mark = on_callbacks.load(std::memory_order_acquire);
     if (mark != nullptr) mark(true);
+    mutex_.Lock();
+    runner_ = base::SelfId();
     while (batch_ != nullptr) {
-      uwq_rcu_head* const head = batch_;
-      batch_ = head->next;
+      current_ = std::exchange(batch_, batch_->next);
+      uwq_rcu_head* const head = current_;
+      mutex_.Unlock();
       RunCallback(head);
+      mutex_.Lock();
+      current_ = nullptr;
+      if (takers_ > 0) progress_.NotifyAll();
     }
+    runner_ = 0;
+    mutex_.Unlock();
     if (mark != nullptr) mark(false);
     mutex_.Lock();
     running_ = false;
@@ -232,10 +270,14 @@ class Callbacks {
   base::CondVar progress_;  // with mutex_
   uwq_rcu_head* head_ ABSL_GUARDED_BY(mutex_) = nullptr;
   uwq_rcu_head** tail_ ABSL_GUARDED_BY(mutex_) = &head_;
+  // Of the batch under way: what has not begun, what runs, and the thread that runs it.
+  uwq_rcu_head* batch_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  uwq_rcu_head* current_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  base::ThreadId runner_ ABSL_GUARDED_BY(mutex_) = 0;
+  int takers_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t added_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t done_ ABSL_GUARDED_BY(mutex_) = 0;
   bool running_ ABSL_GUARDED_BY(mutex_) = false;  // a batch is under way
-  uwq_rcu_head* batch_ = nullptr;                 // what is left of it; its runner's
   bool has_thread_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
@@ -267,6 +309,21 @@ void InstallForkHandler() {
   (void)once;
 }
 
+// The grace period of an item that is in it is called off: true, the caller owns its claim.
+// `rwork` may be any memory.
+bool CallOff(uwq_rcu_work* rwork) {
+  return ClaimedAndNowhere(&rwork->work) && TheCallbacks().Take(&rwork->rcu);
+}
+
+bool WouldWaitForItself(const char* call, bool for_callbacks) {
+  const bool reading = Self().depth > 0;
+  if (!reading && !(for_callbacks && TheCallbacks().InCallback())) return false;
+  core::ReportOnce(core::ReportKind::kSelfFlush, call,
+                   absl::StrCat(call, "() inside ", reading ? "rcu_read_lock()" : "an RCU callback",
+                                " would never return"));
+  return true;
+}
+
 }  // namespace
 
 extern "C" {
@@ -289,11 +346,7 @@ bool uwq_rcu_read_lock_held(void) { return Self().depth > 0; }
 
 void uwq_synchronize_rcu(void) {
   core::MightSleep("synchronize_rcu");
-  if (Self().depth > 0) {
-    core::ReportOnce(core::ReportKind::kSelfFlush, reinterpret_cast<void*>(&uwq_synchronize_rcu),
-                     "synchronize_rcu() inside rcu_read_lock() would never return");
-    return;
-  }
+  if (WouldWaitForItself("synchronize_rcu", /*for_callbacks=*/false)) return;
   const core::BlockingScope scope;
   GracePeriod();
 }
@@ -311,6 +364,7 @@ void uwq_kfree_rcu(uwq_rcu_head* head, size_t offset) {
 
 void uwq_rcu_barrier(void) {
   core::MightSleep("rcu_barrier");
+  if (WouldWaitForItself("rcu_barrier", /*for_callbacks=*/true)) return;
   const core::BlockingScope scope;
   TheCallbacks().Barrier();
 }
@@ -320,9 +374,25 @@ void uwq_rcu_on_callbacks(void (*mark)(bool)) {
 }
 
 void uwq_init_rcu_work(uwq_rcu_work* rwork, uwq_work_func_t func) {
+  if (CallOff(rwork)) {  // T149: it would take the callbacks behind it along
+    const std::string was = core::FuncName(rwork->work.func);
+    core::ReleaseClaimed(&rwork->work, 0);
+    core::ReportReinit(func, was, "in its grace period");
+  }
   core::InitWork(&rwork->work, func, false);
   rwork->rcu = {};
   rwork->wq = nullptr;
+}
+
+void uwq_destroy_rcu_work(uwq_rcu_work* rwork) {
+  uwq_work* const work = &rwork->work;
+  if (CallOff(rwork)) {
+    core::ReleaseClaimed(work, core::DisableDepthOf(core::OwnedWord(work)));
+    core::ReportOnce(core::ReportKind::kFreedWhileBusy, reinterpret_cast<void*>(work->func),
+                     absl::StrCat("RCU work of ", core::FuncName(work->func),
+                                  " destroyed in its grace period; it was cancelled"));
+  }
+  core::EndOfLife(work, /*timer=*/false);
 }
 
 bool uwq_queue_rcu_work(uwq_workqueue* wq, uwq_rcu_work* rwork) {
@@ -342,6 +412,7 @@ bool uwq_queue_rcu_work(uwq_workqueue* wq, uwq_rcu_work* rwork) {
 
 bool uwq_flush_rcu_work(uwq_rcu_work* rwork) {
   if (!core::WorkPending(&rwork->work)) return core::FlushWork(&rwork->work);
+  if (WouldWaitForItself("flush_rcu_work", /*for_callbacks=*/true)) return false;
   uwq_rcu_barrier();
   core::FlushWork(&rwork->work);
   return true;

@@ -39,7 +39,8 @@ void uwq_synchronize_rcu(void);
 void uwq_call_rcu(struct uwq_rcu_head* head, void (*func)(struct uwq_rcu_head* head));
 /* Frees, after a grace period, what holds `head` at `offset`. */
 void uwq_kfree_rcu(struct uwq_rcu_head* head, size_t offset);
-/* Until every callback of earlier calls has run.  Sleeps; not from a callback. */
+/* Until every callback of earlier calls has run.  Inside a reader or from a callback:
+ * reported, returns at once.  Sleeps. */
 void uwq_rcu_barrier(void);
 
 /* Work that is queued after a grace period (the kernel's struct rcu_work, 1.8). */
@@ -48,11 +49,16 @@ struct uwq_rcu_work {
   struct uwq_rcu_head rcu;
   struct uwq_workqueue* wq;
 };
+/* On an item in its grace period: reported, that is called off first. */
 void uwq_init_rcu_work(struct uwq_rcu_work* rwork, uwq_work_func_t func);
+/* Before the memory goes.  One in its grace period, queued or running elsewhere is
+ * reported, cancelled and waited for; it does not wait for readers.  Sleeps. */
+void uwq_destroy_rcu_work(struct uwq_rcu_work* rwork);
 /* True if this call made it pending.  False: pending already, and the run may then come
  * before a full grace period from this call; or disabled, which is reported. */
 bool uwq_queue_rcu_work(struct uwq_workqueue* wq, struct uwq_rcu_work* rwork);
-/* Waits for the grace period and the run; true if there was something to wait for. */
+/* Waits for the grace period and the run; true if there was something to wait for.  Of a
+ * pending item, inside a reader or from an RCU callback: reported, false at once. */
 bool uwq_flush_rcu_work(struct uwq_rcu_work* rwork); /* sleeps */
 
 /* For a layer above that marks threads which must not sleep: `mark` runs on the callback
