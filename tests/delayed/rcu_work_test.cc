@@ -259,6 +259,17 @@ TEST_F(RcuTest, WorkerOnItsCpuAndNice) {
   EXPECT_EQ(Reports(ReportKind::kOther), 0);
 }
 
+// K4: each worker tells, also one in the memory of another that was destroyed.
+TEST_F(RcuTest, EveryWorkerTellsOfItsArmedItems) {
+  for (int i = 1; i <= 3; ++i) {
+    std::unique_ptr<KthreadWorker> worker = *KthreadWorker::Create("armed");
+    KthreadDelayedWork item(*worker, [] { ADD_FAILURE(); });
+    EXPECT_TRUE(item.Queue(absl::Hours(1)));
+    worker.reset();
+    EXPECT_EQ(Reports(ReportKind::kArmedTimerAtDestroy), i);
+  }
+}
+
 // [UWQ-KTHREAD-2], misuse: destroyed by its own item: reported, thread and items are kept.
 // (Not under the explorer, where no thread may be left.)
 TEST_F(RcuTest, WorkerDestroyedByItsOwnItem) {

@@ -356,10 +356,11 @@ absl::StatusOr<std::shared_ptr<ThreadWorker>> ThreadWorker::Create(
   started.Wait();
   worker->realtime_ = realtime;
   if (options.rt_priority > 0 && !realtime) {
-    core::ReportOnce(ReportKind::kOther, worker.get(),
-                     absl::StrCat("kthread worker ", name, ": real-time priority ",
-                                  options.rt_priority, " is not permitted (CAP_SYS_NICE, or",
-                                  " RLIMIT_RTPRIO); it runs with ordinary priority"));
+    // Always, here and in Stop(): each is once for a worker, whose memory another may have had.
+    core::ReportAlways(ReportKind::kOther,
+                       absl::StrCat("kthread worker ", name, ": real-time priority ",
+                                    options.rt_priority, " is not permitted (CAP_SYS_NICE, or",
+                                    " RLIMIT_RTPRIO); it runs with ordinary priority"));
   }
   return worker;
 }
@@ -378,9 +379,9 @@ bool ThreadWorker::Stop() {
   thread_.Join();
   const int armed = ReleaseTimers();
   if (armed > 0) {
-    core::ReportOnce(ReportKind::kArmedTimerAtDestroy, this,
-                     absl::StrCat("kthread worker ", name_, " ends with ", armed,
-                                  " delayed items armed; they were taken down"));
+    core::ReportAlways(ReportKind::kArmedTimerAtDestroy,
+                       absl::StrCat("kthread worker ", name_, " ends with ", armed,
+                                    " delayed items armed; they were taken down"));
   }
   return true;
 }

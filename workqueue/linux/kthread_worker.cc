@@ -113,6 +113,7 @@ void uwq_kthread_destroy_worker(kthread_worker* worker) {
   char name[TASK_COMM_LEN];
   snprintf(name, sizeof(name), "%s", task->comm);
   own->FlushAll();
+  own->Close();  // an item that queues itself again would keep the thread from its end
   uwq_kthread_stop(task);
   // K4: a timer that is still armed would queue on freed memory, and in a kernel does.
   const int armed = own->ReleaseTimers(&Orphan);

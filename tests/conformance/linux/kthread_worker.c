@@ -285,6 +285,30 @@ static void t144_destroy(struct workqueue_struct *unused) {
   EXPECT(timer_delete_sync(&armed.kdw.timer));
 }
 
+/* ---- K4: destroying ends an item that queues itself for ever; its last try is lost */
+
+static struct completion k_going;
+static atomic_t k_rounds;
+
+static void queue_again(struct kthread_work *work) {
+  if (atomic_inc_return(&k_rounds) == 3) complete(&k_going);
+  kthread_queue_work(worker, work);
+}
+
+static void k_destroy_requeues(struct workqueue_struct *unused) {
+  static struct kthread_work again; /* the kernel leaves it on the dead worker's list */
+
+  conf_expect_report();
+  if (!start()) return;
+  init_completion(&k_going);
+  atomic_set(&k_rounds, 0);
+  kthread_init_work(&again, queue_again);
+  EXPECT(kthread_queue_work(worker, &again));
+  CONF_WAIT(&k_going);
+  kthread_destroy_worker(worker);
+  EXPECT(atomic_read(&k_rounds) >= 3);
+}
+
 static const struct conf_test tests[] = {
     {"T137", "FIFO and requeue", t137_fifo, 0, 0},
     {"T138", "create without wake", t138_create_without_wake, 0, 0},
@@ -294,6 +318,7 @@ static const struct conf_test tests[] = {
     {"K1.flush", "flush_work and flush_worker", k_flush, 0, 0},
     {"K1.delayed", "delayed items are never early", k_delayed, 0, 0},
     {"T144", "destroy", t144_destroy, 0, 0},
+    {"K4", "destroy with an item that queues itself", k_destroy_requeues, 0, 0},
 };
 
 CONF_MODULE("kthread_worker", tests);
