@@ -21,9 +21,28 @@ class LibeventRuntimeLoop : public RuntimeLoop {
   }
   void ArmAt(base::Nanos deadline_ns) override { timer_->ArmAt(deadline_ns); }
   event::EventLoop* loop() override { return loop_.get(); }
+  // In a callback of the loop: who runs it looks for items next.
+  void Poke() override {
+    if (sleepers_.load(std::memory_order_seq_cst) > 0 && !loop_->InLoop()) {
+      timer_->ArmAt(base::Now());
+    }
+  }
+
+  // RunPending(), and then a turn of the loop, which sleeps if no item ran: one that is
+  // queued after the last look pokes, as the pool's lock is between the two.
+  absl::StatusOr<int> TurnAfterItems(core::Runtime* runtime, base::Nanos deadline_ns, int* ran) {
+    *ran += runtime->RunPending();
+    if (*ran > 0) return loop_->RunUntilIdle();
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);
+    *ran += runtime->RunPending();
+    absl::StatusOr<int> callbacks = *ran > 0 ? loop_->RunUntilIdle() : loop_->RunOnce(deadline_ns);
+    sleepers_.fetch_sub(1, std::memory_order_seq_cst);
+    return callbacks;
+  }
 
  private:
   const std::unique_ptr<event::EventLoop> loop_;
+  base::Atomic<int> sleepers_{0};            // in RunOnce(), about to sleep or asleep
   std::unique_ptr<event::LoopTimer> timer_;  // goes first
 };
 
@@ -55,13 +74,12 @@ absl::StatusOr<int> RunOnce(core::Runtime* runtime, base::Nanos deadline_ns) {
   if (!runtime->options().manual) {
     return absl::FailedPreconditionError("RunOnce and RunUntilIdle are for manual Runtimes");
   }
-  absl::StatusOr<event::EventLoop*> loop = LoopOf(runtime);
-  if (!loop.ok()) return loop.status();
+  if (absl::StatusOr<event::EventLoop*> loop = LoopOf(runtime); !loop.ok()) return loop.status();
+  auto* const loop =
+      static_cast<LibeventRuntimeLoop*>(static_cast<TimerHost*>(runtime->extension())->loop());
   int ran = 0;
   for (;;) {
-    ran += runtime->RunPending();
-    absl::StatusOr<int> callbacks =
-        ran > 0 ? (*loop)->RunUntilIdle() : (*loop)->RunOnce(deadline_ns);
+    absl::StatusOr<int> callbacks = loop->TurnAfterItems(runtime, deadline_ns, &ran);
     if (!callbacks.ok()) return callbacks.status();
     const int more = runtime->RunPending();
     ran += more;

@@ -24,6 +24,8 @@ class RuntimeLoop : public event::TimerSource {
  public:
   // Null in the simulator, where a fiber stands in for the loop.
   virtual event::EventLoop* loop() = 0;
+  // Manual Runtimes: an item was queued; ends the sleep of a RunOnce().
+  virtual void Poke() {}
 };
 
 // By the Runtime's options: a thread of its own, the driver's event_base, or

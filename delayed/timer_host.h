@@ -64,6 +64,7 @@ class TimerHost : public core::RuntimeExtension {
   // and waits for an expiry under way.  Others get the lock now and then meanwhile.
   void TakeDown(core::Workqueue* wq);
 
+  void Poke() override { loop_->Poke(); }
   RuntimeLoop* loop() { return loop_.get(); }
 
  private:

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Goal: what delayed/delayed_work.h promises in C++, on real threads.
+#include <event2/event.h>
+#include <event2/thread.h>
+
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -189,6 +193,118 @@ TEST_F(DelayedApi, ManualRuntimeRunsEverythingHere) {
   EXPECT_GE(base::Now() - start, 5 * base::kMillisecond);
   EXPECT_EQ(ran_on, base::SelfId());
   EXPECT_FALSE(delayed::RunUntilIdle(Runtime::Default()).ok());
+}
+
+// Every call is thread-safe: an item that another thread queues ends the sleep.  Without
+// the wake-up this test does not end.
+TEST_F(DelayedApi, ManualRuntimeIsWokenByAnotherThread) {
+  RuntimeOptions options;
+  options.manual = true;
+  std::unique_ptr<Runtime> runtime = *Runtime::Create(options);
+  Workqueue::Options on;
+  on.runtime = runtime.get();
+  std::unique_ptr<Workqueue> wq = *Workqueue::Create("manual", on);
+  std::atomic<int> runs{0};
+  Work work([&] { ++runs; });
+  constexpr int kRounds = 2000;
+  std::thread producer([&] {
+    for (int i = 0; i < kRounds; ++i) {
+      EXPECT_TRUE(wq->Queue(work));
+      if (i % 2 == 0) std::this_thread::sleep_for(std::chrono::microseconds(50));  // let it sleep
+      while (runs == i) std::this_thread::yield();
+    }
+  });
+  for (int ran = 0; ran < kRounds;) {
+    const absl::StatusOr<int> more = delayed::RunOnce(runtime.get(), base::kForever);
+    ASSERT_TRUE(more.ok()) << more.status();
+    ran += *more;
+  }
+  producer.join();
+  EXPECT_EQ(runs, kRounds);
+}
+
+// The two ways to bring one's own loop exclude each other.
+TEST_F(DelayedApi, ManualOnAnEventBaseIsRefused) {
+  event_base* const base = event_base_new();
+  RuntimeOptions options;
+  options.manual = true;
+  options.event_base = base;
+  EXPECT_EQ(Runtime::Create(options).status().code(), absl::StatusCode::kInvalidArgument);
+  event_base_free(base);
+}
+
+struct Embedded {
+  Embedded() {
+    evthread_use_pthreads();
+    base = event_base_new();
+    RuntimeOptions options;
+    options.event_base = base;
+    runtime = *Runtime::Create(options);
+    Workqueue::Options on;
+    on.runtime = runtime.get();
+    wq = *Workqueue::Create("embedded", on);
+  }
+  ~Embedded() {
+    wq.reset();
+    runtime.reset();
+    event_base_free(base);
+  }
+  event_base* base;
+  std::unique_ptr<Runtime> runtime;
+  std::unique_ptr<Workqueue> wq;
+};
+
+// RuntimeOptions::event_base: timers fire while the driver runs its base, and only then;
+// after a loopbreak it goes on where it was.
+TEST_F(DelayedApi, EventBaseRunsTheTimers) {
+  Embedded on;
+  std::atomic<int> runs{0};
+  DelayedWork poll([&] {
+    ++runs;
+    event_base_loopbreak(on.base);
+  });
+  for (int round = 1; round <= 5; ++round) {
+    const base::Nanos start = base::Now();
+    EXPECT_TRUE(poll.Queue(*on.wq, absl::Milliseconds(2)));
+    EXPECT_TRUE(poll.pending());
+    while (runs < round) event_base_dispatch(on.base);  // a break may come early or late
+    EXPECT_GE(base::Now() - start, 2 * base::kMillisecond);
+    on.wq->Flush();
+  }
+  EXPECT_EQ(runs, 5);
+  EXPECT_EQ(delayed::RunOnce(on.runtime.get(), 0).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+// Nobody runs the base: what is queued at once needs nobody, and an armed timer can be
+// cancelled and flushed.
+TEST_F(DelayedApi, EventBaseThatNobodyRuns) {
+  Embedded on;
+  std::atomic<int> runs{0};
+  DelayedWork d([&] { ++runs; });
+  EXPECT_TRUE(d.Queue(*on.wq, absl::ZeroDuration()));
+  (void)d.Flush();
+  EXPECT_EQ(runs, 1);
+  EXPECT_TRUE(d.Queue(*on.wq, absl::Milliseconds(1)));
+  EXPECT_TRUE(d.CancelSync());
+  EXPECT_TRUE(d.Queue(*on.wq, absl::Hours(1)));
+  (void)d.Flush();
+  EXPECT_EQ(runs, 2);
+}
+
+// A base with locks that another thread runs: arming from here wakes it.
+TEST_F(DelayedApi, EventBaseOnAThreadOfTheDriver) {
+  Embedded on;
+  std::thread driver([&] { event_base_loop(on.base, EVLOOP_NO_EXIT_ON_EMPTY); });
+  for (int i = 0; i < 50; ++i) {
+    base::Completion ran;
+    DelayedWork d([&] { ran.Set(); });
+    EXPECT_TRUE(d.Queue(*on.wq, absl::Microseconds(100)));
+    ran.Wait();
+    on.wq->Flush();
+  }
+  event_base_loopbreak(on.base);
+  driver.join();
 }
 
 // An armed but far timer costs nothing: while another fires, the loop wakes for that one

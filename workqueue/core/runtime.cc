@@ -95,6 +95,11 @@ absl::StatusOr<std::unique_ptr<Runtime>> Runtime::Create(RuntimeOptions options)
       options.idle_spin_ns < 0) {
     return absl::InvalidArgumentError("Runtime: intervals and time-outs must be positive");
   }
+  if (options.manual && options.event_base != nullptr) {
+    return absl::InvalidArgumentError(
+        "Runtime: manual and event_base exclude each other: with manual the caller runs the "
+        "items, with event_base workers do");
+  }
   if ((options.unbound_cpus & ~options.topology.all()).any()) {
     return absl::InvalidArgumentError(absl::StrCat("Runtime: unbound_cpus ",
                                                    FormatCpuMask(options.unbound_cpus),
@@ -380,7 +385,13 @@ void Runtime::FreeWq(Workqueue* wq) {
 
 // --- Service ------------------------------------------------------------------------------------
 
-void Runtime::PokeService() { service_->Poke(); }
+void Runtime::PokeService() {
+  if (!options_.manual) {
+    service_->Poke();
+  } else if (RuntimeExtension* const own = extension()) {
+    own->Poke();
+  }
+}
 void Runtime::ReleaseLater(PoolWorkqueue* pwq) { service_->ReleaseLater(pwq); }
 void Runtime::WaitReleased() {
   if (options_.manual) service_->ReleaseAll();

@@ -48,6 +48,7 @@ struct RuntimeOptions {
   CpuMask unbound_cpus;  // empty: all
   // No thread at all: items run in RunPending() and inside waits, on the caller's
   // thread.  For single-threaded programs and tests; no sampler, watchdog, rescuer.
+  // Not with `event_base`: whoever runs that would have to run the items, too.
   bool manual = false;
   // Timers and descriptors wake in this libevent base, which the driver runs, instead
   // of in a thread of the Runtime's.  It has locks (evthread_use_pthreads()) or only
@@ -79,6 +80,8 @@ class Service;
 class RuntimeExtension {
  public:
   virtual ~RuntimeExtension() = default;  // all queues are gone
+  // Manual Runtimes: an item was queued.  No lock of a pool is held.
+  virtual void Poke() = 0;
 };
 using ExtensionFactory = absl::StatusOr<std::unique_ptr<RuntimeExtension>> (*)(Runtime*);
 // Installed once, at start, by the layer that provides it.
@@ -140,7 +143,7 @@ class Runtime {
   // Sleeps until `done` is set; in manual mode runs items meanwhile.
   void WaitFor(base::Completion* done);
 
-  // The service thread.
+  // The service thread; of a manual Runtime whoever sleeps in its loop.
   void PokeService();
   void ReleaseLater(PoolWorkqueue* pwq);  // S22; any lock may be held
   void WaitReleased();                    // until the service has no release under way

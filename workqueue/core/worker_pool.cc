@@ -220,7 +220,11 @@ bool WorkerPool::KickLocked(AfterUnlock* after) {
 // Work waits and nobody is woken for it: the sampler looks whether the running
 // ones really run, and the watchdog whether the list moves.
 void WorkerPool::WatchLocked(AfterUnlock* after) {
-  if (watched || runtime->options().manual) return;
+  if (runtime->options().manual) {
+    after->poke_service = runtime;  // somebody may sleep until there is something to do
+    return;
+  }
+  if (watched) return;
   watched = true;
   UpdateAttendedLocked();
   after->poke_service = runtime;
