@@ -175,7 +175,8 @@ class Workqueue {
 
   // Ordered queues: runs `fn` in its turn, on the caller's thread when the queue is
   // idle, and returns when it has run.  From an item of this queue: reported,
-  // FAILED_PRECONDITION, not run.  Sleeps.  [UWQ-GATE-1]
+  // FAILED_PRECONDITION, not run.  An exception on the caller's thread comes out again.
+  // Sleeps.  [UWQ-GATE-1]
   absl::Status RunSync(absl::FunctionRef<void()> fn) { return core::RunSync(wq_, fn); }
 
   // Unbound queues.  Running items finish where they are.  Sleeps.

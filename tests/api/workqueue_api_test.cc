@@ -2,9 +2,11 @@
 //
 // workqueue_api_test.cc -- the promises of workqueue/workqueue.h, each cited by its id
 // (tests/coverage checks that none is left out), on each kind of queue.
+#include <signal.h>
 #include <stddef.h>
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -383,6 +385,40 @@ TEST_P(Api, RunSync) {
   std::lock_guard<std::mutex> lock(mutex_);
   EXPECT_EQ(reports_.size(), 1u);
   reports_.clear();
+}
+
+// [UWQ-GATE-1]: an exception leaves the queue as it was.
+TEST_P(Api, RunSyncThrows) {
+  if (GetParam() != WorkqueueKind::kOrdered) return;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THROW((void)wq_->RunSync([] { throw 1; }), int);
+    EXPECT_FALSE(core::HoldsGate(wq_->raw()));
+    bool ran = false;
+    EXPECT_TRUE(wq_->RunSync([&] { ran = true; }).ok());
+    EXPECT_TRUE(ran);
+  }
+  std::atomic<int> runs{0};
+  Work work([&] { ++runs; });
+  EXPECT_TRUE(wq_->Queue(work));
+  wq_->Drain();
+  EXPECT_EQ(runs, 1);
+}
+
+void DestroyFromInside() {
+  SetReportHandler(nullptr);  // the message below
+  std::unique_ptr<Runtime> runtime = *Runtime::Create({});
+  Workqueue::Options on;
+  on.runtime = runtime.get();
+  std::unique_ptr<Workqueue> wq = *Workqueue::Create("own", on);
+  Work work([&] { runtime.reset(); });
+  (void)wq->Queue(work);
+  wq->Flush();
+}
+
+// A Runtime that an item of its own destroys: says so and ends, and does not hang.
+TEST(RuntimeLife, DestroyedByItsOwnItem) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(DestroyFromInside(), testing::KilledBySignal(SIGABRT), "by an item of its own");
 }
 
 // Works with member functions, large callables, and bare items with a found-from object.

@@ -48,7 +48,34 @@ bool TryEnter(PoolWorkqueue* pwq, WorkerPool* pool, Workqueue* wq, Word* word) {
   return true;
 }
 
+// The gate of an idle queue, on the caller's frame; given back also when `fn` throws.
+class Turn {
+ public:
+  Turn(const Workqueue* wq, PoolWorkqueue* pwq, WorkerPool* pool, Word word)
+      : held_{wq, HeldChain()}, pwq_(pwq), pool_(pool), word_(word) {
+    base::ThreadSlot(base::Slot::kGate) = &held_;
+  }
+  ~Turn() {
+    base::ThreadSlot(base::Slot::kGate) = const_cast<Held*>(held_.outer);
+    PoolLock lock(pool_);
+    LeaveLocked(pool_, pwq_, word_, &lock.after);
+    pool_->KickLocked(&lock.after);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Held held_;
+  PoolWorkqueue* const pwq_;
+  WorkerPool* const pool_;
+  const Word word_;
+};
+
 }  // namespace
+
+void ForEachHeldGate(absl::FunctionRef<void(const Workqueue*)> visit) {
+  for (const Held* held = HeldChain(); held != nullptr; held = held->outer) visit(held->wq);
+}
 
 bool HoldsGate(const Workqueue* wq) {
   for (const Held* held = HeldChain(); held != nullptr; held = held->outer) {
@@ -75,10 +102,10 @@ absl::Status RunSync(Workqueue* wq, absl::FunctionRef<void()> fn) {
   }
   PoolWorkqueue* const pwq = wq->cpu_pwq[0].load(std::memory_order_acquire);
   WorkerPool* const pool = pwq->pool.load(std::memory_order_acquire);
+  CheckLocksBeforeFlushQueue(wq, "RunSync");  // L2: also when it is idle
   Word word;
   if (!TryEnter(pwq, pool, wq, &word)) {
     MightSleep("RunSync");
-    CheckLocksBeforeFlushQueue(wq, "RunSync");
     InTurn in_turn{{}, fn, false};
     InitWord(&in_turn.work, RunInTurn);
     (void)QueueWork(wq, &in_turn.work);
@@ -88,13 +115,8 @@ absl::Status RunSync(Workqueue* wq, absl::FunctionRef<void()> fn) {
     return absl::FailedPreconditionError(
         absl::StrCat("RunSync(", wq->name, "): it began to drain"));
   }
-  const Held held{wq, HeldChain()};
-  base::ThreadSlot(base::Slot::kGate) = const_cast<Held*>(&held);
+  const Turn turn(wq, pwq, pool, word);
   fn();
-  base::ThreadSlot(base::Slot::kGate) = const_cast<Held*>(held.outer);
-  PoolLock lock(pool);
-  LeaveLocked(pool, pwq, word, &lock.after);
-  pool->KickLocked(&lock.after);
   return absl::OkStatus();
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "absl/strings/str_cat.h"
+#include "workqueue/core/gate.h"
 #include "workqueue/core/report.h"
 #include "workqueue/core/worker_pool.h"
 
@@ -61,6 +62,7 @@ TrackedLock::TrackedLock(const char* name)
 void LockAcquired(TrackedLock* lock) {
   lock->next_held = HeldChain();
   base::ThreadSlot(base::Slot::kLockDep) = lock;
+  ForEachHeldGate([lock](const Workqueue* wq) { Learn(Fingerprint(SubjectOf(wq), lock->id)); });
   const Worker* const worker = CurrentWorker();
   if (worker == nullptr || worker->current_work == nullptr) return;
   Learn(Fingerprint(SubjectOf(worker->current_func), lock->id));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "workqueue/core/runtime.h"
 
+#include <stdlib.h>
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -137,6 +139,15 @@ Runtime::Runtime(RuntimeOptions options) : options_(std::move(options)) {
 }
 
 Runtime::~Runtime() {
+  if (const Worker* const self = CurrentWorker();
+      self != nullptr && self->current_work != nullptr && self->pool->runtime == this) {
+    // It would wait for the queue of that item for ever, and may not return either: the
+    // memory of `this` goes.
+    ReportAlways(ReportKind::kSelfFlush,
+                 absl::StrCat("a Runtime is destroyed by an item of its own, ",
+                              FuncName(self->current_func)));
+    abort();
+  }
   {
     MutexLock lock(&TheGlobals().mutex);
     if (base::Linked(&all_node)) TheGlobals().runtimes.remove(this);

@@ -102,7 +102,8 @@ class Runtime {
   // The process's own, created at the first call; never destroyed.  In the child
   // of a fork: a new one.
   static Runtime* Default();
-  // Destroys the queues that are left (reported), stops and joins every thread.
+  // Destroys the queues that are left (reported), stops and joins every thread.  From an
+  // item of its own it could neither wait nor return: reported, and the process aborts.
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;

@@ -4,6 +4,7 @@
 #include "workqueue/core/gate.h"
 
 #include "tests/conformance/core/env.h"
+#include "workqueue/core/lock_check.h"
 
 namespace uwq::conformance {
 
@@ -118,6 +119,25 @@ UWQ_BODY(GateTest, NestsOverQueues, .schedules = 2000) {
   FlushWorkqueue(a);
   EXPECT_TRUE(RunSync(a, [&] { EXPECT_TRUE(RunSync(b, [&] { ++ran; }).ok()); }).ok());
   EXPECT_EQ(ran, 2);
+}
+
+// L2: under a lock that a gate of that queue has taken: reported, idle or not.
+UWQ_BODY(GateTest, L2_UnderALock, .schedules = 50) {
+  Workqueue* const wq = env.Make(Kind::kOrdered);
+  core::TrackedLock lock("gate_lock");
+  const auto take = [&] {
+    core::LockAcquired(&lock);
+    core::LockReleased(&lock);
+  };
+  EXPECT_TRUE(RunSync(wq, take).ok());
+  EXPECT_EQ(env.Reports(ReportKind::kFlushUnderLock), 0);
+  core::LockAcquired(&lock);
+  EXPECT_TRUE(RunSync(wq, [] {}).ok());
+  core::LockReleased(&lock);
+  const std::vector<std::string> texts = env.ReportTexts(ReportKind::kFlushUnderLock);
+  ASSERT_EQ(texts.size(), 1u);
+  EXPECT_NE(texts[0].find("gate_lock"), std::string::npos) << texts[0];
+  EXPECT_NE(texts[0].find(wq->name), std::string::npos) << texts[0];
 }
 
 UWQ_BODY(GateTest, OnlyOrderedQueues, .schedules = 10) {
