@@ -5,7 +5,6 @@
 #include <event2/thread.h>
 
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -210,8 +209,8 @@ TEST_F(DelayedApi, ManualRuntimeIsWokenByAnotherThread) {
   std::thread producer([&] {
     for (int i = 0; i < kRounds; ++i) {
       EXPECT_TRUE(wq->Queue(work));
-      if (i % 2 == 0) std::this_thread::sleep_for(std::chrono::microseconds(50));  // let it sleep
       while (runs == i) std::this_thread::yield();
+      for (int n = i % 64; n > 0; --n) std::this_thread::yield();  // it may go to sleep
     }
   });
   for (int ran = 0; ran < kRounds;) {
