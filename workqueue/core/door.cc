@@ -2,6 +2,7 @@
 //
 // door.cc -- the pool's side of the door: who lets items in, and when (docs/door.md).
 // The producer's side is in queue.cc, the canceler's in cancel.cc.
+#include "workqueue/base/trace.h"
 #include "workqueue/core/item.h"
 #include "workqueue/core/pool_workqueue.h"
 #include "workqueue/core/report.h"
@@ -21,7 +22,7 @@ void WorkerPool::UpdateAttendedLocked() {
       Attended(ViewLocked(), unbound() ? standby != nullptr : watched) && claim_waiters == 0;
   if (now == door.attended.load(std::memory_order_relaxed)) return;
   door.attended.store(now, std::memory_order_seq_cst);
-  if (!now) SpliceLocked();
+  if (!now) LetInLocked();
 }
 
 namespace {
@@ -55,19 +56,52 @@ void WorkerPool::EmptyDoorLocked() {
 }
 
 void WorkerPool::TakeInLocked() {
+  if (door.attended.load(std::memory_order_relaxed)) LetInLocked();
+}
+
+void WorkerPool::LetInLocked() {
   if (door.newest.load(std::memory_order_seq_cst) == nullptr) return;
-  // Unattended: who has pushed lets himself in, and kicks, which we would not.
-  if (!door.attended.load(std::memory_order_relaxed)) return;
+  // The canceler sleeps until its item is placed.
+  if (__builtin_expect(claim_waiters != 0, 0)) return EmptyDoorLocked();
   const Taken taken = Empty(&door);
+  AppendToHallLocked(taken.oldest, taken.newest, taken.sole);
+}
+
+void WorkerPool::LetIn() {
+  AfterUnlock after;
+  MutexLock held(&lock);
+  LetInLocked();
+  KickLocked(&after);
+}
+
+void WorkerPool::AppendToHallLocked(ListNode* oldest, ListNode* newest, Workqueue* sole) {
   if (hall_ == nullptr) {
-    hall_ = taken.oldest;
-    hall_sole_ = taken.sole;
+    hall_ = oldest;
+    hall_sole_ = sole;
     hall_wq_ = nullptr;
+    hall_blocked_ = false;
   } else {
-    hall_newest_->next = taken.oldest;
-    if (hall_sole_ != taken.sole) hall_sole_ = nullptr;
+    hall_newest_->next = oldest;
+    if (hall_sole_ != sole) {
+      hall_sole_ = nullptr;
+      hall_blocked_ = false;  // others may pass
+    }
   }
-  hall_newest_ = taken.newest;
+  hall_newest_ = newest;
+}
+
+void WorkerPool::AdmitLocked(PoolWorkqueue* pwq, WorkItem* work, int req_cpu) {
+  LetInLocked();
+  if (hall_ == nullptr || base::ActiveTraceSink() != nullptr) {
+    PlaceHallLocked();
+    return PlaceLocked(this, pwq, work, req_cpu);
+  }
+  Workqueue* const wq = pwq->wq.load(std::memory_order_relaxed);
+  ListNode* const node = &work->entry;
+  node->prev = reinterpret_cast<ListNode*>(wq);
+  node->next = nullptr;
+  AppendToHallLocked(node, node, wq);
+  if (EnterDoor(work, door_word)) WakeClaimWaiters(work);
 }
 
 void WorkerPool::PlaceAllLocked(ListNode* oldest) {

@@ -68,10 +68,14 @@ Nanos WorkerPool::ReapIdle(Nanos now_ns) {
 }
 
 Nanos WorkerPool::SendMaydays(Nanos now_ns) {
-  PoolLock held(this);
+  AfterUnlock after;
+  MutexLock held(&lock);
   if (mayday_at_ns == 0) return kForever;
   if (now_ns < mayday_at_ns) return mayday_at_ns;
+  LetInLocked();
   if (NeedToCreateWorker(ViewLocked())) {
+    SpliceLocked();
+    KickLocked(&after);
     for (base::ListNode* n = worklist.next; n != &worklist; n = n->next) {
       PoolWorkqueue* const pwq = PwqOf(LoadWord(WorkOf(n)));
       Rescuer* const rescuer = pwq->wq.load(std::memory_order_relaxed)->rescuer.get();
@@ -84,7 +88,7 @@ Nanos WorkerPool::SendMaydays(Nanos now_ns) {
 
 bool WorkerPool::StalledLocked(Nanos now_ns) {
   const Nanos thresh = runtime->options().watchdog_thresh_ns;
-  if (thresh == 0 || base::ListEmpty(&worklist)) {
+  if (thresh == 0 || !HasWorkLocked()) {
     stall_since_ns_ = 0;
     return false;
   }
@@ -112,16 +116,18 @@ Nanos WorkerPool::Sample(Nanos now_ns) {
   Nanos stalled_for_ns = 0;
   const RuntimeOptions& options = runtime->options();
   {
-    PoolLock held(this);
+    AfterUnlock after;
+    MutexLock held(&lock);
     if (!watched) return kForever;
-    quiet = base::ListEmpty(&worklist);
+    LetInLocked();
+    quiet = !HasWorkLocked();
     quiet_ticks_ = quiet ? quiet_ticks_ + 1 : 0;
     if (quiet_ticks_ >= kQuietTicksMax) {
       watched = false;
       quiet_ticks_ = 0;
       stall_since_ns_ = 0;
       UpdateAttendedLocked();
-      KickLocked(&held.after);  // watches again if something came meanwhile
+      KickLocked(&after);  // watches again if something came meanwhile
       return watched ? now_ns + options.sample_interval_ns : kForever;
     }
     stalled = StalledLocked(now_ns);

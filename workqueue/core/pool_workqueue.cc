@@ -154,6 +154,7 @@ void LeaveLocked(WorkerPool* pool, PoolWorkqueue* pwq, Word word, AfterUnlock* a
   } else if ((word & kInactive) == 0) {
     --pwq->nr_active;
     if (pwq->node == nullptr) {
+      pool->UnblockHallLocked();
       if (!ListEmpty(&pwq->inactive)) ActivateFirstLocked(pool, pwq, /*fill=*/false);
     } else if (pwq->node->Put()) {
       // Serve the waiter whose turn it is, here if its pool is ours, else once

@@ -12,6 +12,8 @@
 
 namespace uwq::core {
 
+using base::MutexLock;
+
 namespace {
 
 std::string ItemOn(WorkItem* work, const Workqueue* wq) {
@@ -72,14 +74,17 @@ int ChooseCpu(int cpu, Workqueue* wq, WorkItem* work, unsigned flags) {
 bool PlaceWhereItRuns(WorkerPool* last, Workqueue* wq, WorkItem* work, int cpu) {
   const Workqueue* other = nullptr;
   {
-    PoolLock lock(last);
+    AfterUnlock after;
+    MutexLock lock(&last->lock);
     Worker* const worker = last->FindBusyLocked(work, work->func);
     if (worker == nullptr) return false;
     PoolWorkqueue* const pwq = worker->current_pwq;
     other = pwq->wq.load(std::memory_order_relaxed);
     if (other == wq) {
+      // Not into the hall: where the queue has left this pool, `pwq` is no place of its any more.
+      last->SpliceLocked();
       PlaceLocked(last, pwq, work, cpu);
-      last->KickLocked(&lock.after);
+      last->KickLocked(&after);
       return true;
     }
   }
@@ -138,9 +143,7 @@ bool PlaceClaimed(int req_cpu, Workqueue* wq, WorkItem* work, bool offered);
   } while (!pool->door.newest.compare_exchange_weak(newest, node, std::memory_order_seq_cst,
                                                     std::memory_order_relaxed));
   // From here on the item is not ours; see UpdateAttendedLocked() for this load.
-  if (__builtin_expect(!pool->door.attended.load(std::memory_order_seq_cst), 0)) {
-    PoolLock lock(pool);
-  }
+  if (__builtin_expect(!pool->door.attended.load(std::memory_order_seq_cst), 0)) pool->LetIn();
   // The queue moved while we came in: the mover did not see this item, so it is for us
   // to see that it gets to where the queue is now.
   if (__builtin_expect(wq->place_seq.load(std::memory_order_seq_cst) != seq, 0)) {
@@ -214,15 +217,16 @@ bool PlaceClaimed(int req_cpu, Workqueue* wq, WorkItem* work, bool offered) {
         return true;
       }
     }
-    PoolLock lock(pool);
+    AfterUnlock after;
+    MutexLock lock(&pool->lock);
     // The attributes may have changed since the slot was read: look again.  The slot,
     // too: `pwq` may be the memory of the next place, which is not the current one yet.
     if (__builtin_expect(pwq->live && pwq->wq.load(std::memory_order_relaxed) == wq &&
                              pwq->pool.load(std::memory_order_relaxed) == pool &&
                              wq->cpu_pwq[slot].load(std::memory_order_relaxed) == pwq,
                          1)) {
-      PlaceLocked(pool, pwq, work, req_cpu);
-      pool->KickLocked(&lock.after);
+      pool->AdmitLocked(pwq, work, req_cpu);
+      pool->KickLocked(&after);
       CountChained(wq, flags);
       return true;
     }

@@ -108,6 +108,14 @@ inline Word Claim(WorkItem* work) {
   return WordOf(work).compare_exchange_strong(seen, next, std::memory_order_acq_rel);
 }
 
+// CLAIMED -> AT THE DOOR, under the pool's lock: others stand in the hall, and it comes
+// behind them.  Returns true if a canceler sleeps.
+[[nodiscard]] inline bool EnterDoor(WorkItem* work, Word door_word) {
+  const Word old = WordOf(work).exchange(door_word, std::memory_order_acq_rel);
+  UWQ_CHECK((old & (kPending | kOnPwq | kTimer | kDoor)) == kPending);
+  return (old & kWait) != 0;
+}
+
 // AT THE DOOR -> CLAIMED: it is not let in.  Returns true if a canceler sleeps.
 [[nodiscard]] inline bool LeaveDoor(WorkItem* work) {
   const Word old = WordOf(work).fetch_and(~(kDoor | kWait), std::memory_order_acq_rel);

@@ -114,6 +114,15 @@ TEST_F(WorkState, WaitIsHandedOn) {
   EXPECT_EQ(word() & (kWait | kTimer | kPending), kTimer | kPending);
   LeaveTimer(&work_);
   EXPECT_FALSE(ReleaseClaim(&work_, 0));
+
+  const Word idle = 1ul << kPoolShift, door = idle | kDoor | kPending;
+  (void)Claim(&work_);
+  EXPECT_TRUE(MarkWait(&work_, word()));
+  EXPECT_TRUE(EnterDoor(&work_, door));
+  EXPECT_EQ(word(), door);
+  EXPECT_TRUE(MarkWait(&work_, word()));
+  EXPECT_TRUE(StartFromDoor(&work_, idle));
+  EXPECT_EQ(word(), idle);
 }
 
 // A canceler that has looked too long ago does not go to sleep.
@@ -128,12 +137,13 @@ using WorkStateDeath = WorkState;
 
 TEST_F(WorkStateDeath, IllegalSteps) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
-  EXPECT_DEATH((void)EnterList(&work_, &pwq_, 0, 0), "UWQ_CHECK");  // not claimed
-  EXPECT_DEATH(StartExecution(&work_, 1, 0), "UWQ_CHECK");          // not on a list
-  EXPECT_DEATH(StealFromList(&work_, 1, 0), "UWQ_CHECK");           // not on a list
-  EXPECT_DEATH((void)ReleaseClaim(&work_, 0), "UWQ_CHECK");         // not claimed
-  EXPECT_DEATH((void)EnterTimer(&work_), "UWQ_CHECK");              // not claimed
-  EXPECT_DEATH(LeaveTimer(&work_), "UWQ_CHECK");                    // not on a timer
+  EXPECT_DEATH((void)EnterList(&work_, &pwq_, 0, 0), "UWQ_CHECK");       // not claimed
+  EXPECT_DEATH(StartExecution(&work_, 1, 0), "UWQ_CHECK");               // not on a list
+  EXPECT_DEATH(StealFromList(&work_, 1, 0), "UWQ_CHECK");                // not on a list
+  EXPECT_DEATH((void)ReleaseClaim(&work_, 0), "UWQ_CHECK");              // not claimed
+  EXPECT_DEATH((void)EnterTimer(&work_), "UWQ_CHECK");                   // not claimed
+  EXPECT_DEATH(LeaveTimer(&work_), "UWQ_CHECK");                         // not on a timer
+  EXPECT_DEATH((void)EnterDoor(&work_, kDoor | kPending), "UWQ_CHECK");  // not claimed
   (void)Claim(&work_);
   EXPECT_DEATH(MarkActive(&work_), "UWQ_CHECK");  // not inactive
   EXPECT_DEATH(MarkLinked(&work_), "UWQ_CHECK");  // not on a list

@@ -79,7 +79,6 @@ void WorkerPool::RunListLocked(Worker* worker) {
     want_standby = short_items.yes() && standby == nullptr;
     since = now;
   };
-  bool more;
   do {
     if (!ListEmpty(&worklist)) {
       WorkItem* const work = WorkOf(worklist.next);
@@ -92,45 +91,44 @@ void WorkerPool::RunListLocked(Worker* worker) {
       if (unbound()) measure();
       nr = 0;
       TakeInLocked();  // also if the list never gets empty
-    } else if (ListEmpty(&worklist) && hall_ == nullptr) {
+    } else if (!HasWorkLocked()) {
       TakeInLocked();
     }
-    PoolView view = ViewLocked();
-    view.has_work |= hall_ != nullptr;
-    more = KeepWorking(view);
-  } while (more);
+  } while (KeepWorking(ViewLocked()));
   if (nr >= kStretchMin && unbound()) measure();
   want_standby = false;
-  PlaceHallLocked();  // another worker may run them
 }
 
 bool WorkerPool::StandByLocked(Worker* worker, base::Nanos* until) {
   constexpr base::Nanos kPause = 200 * base::kMicrosecond;
-  constexpr uint64_t kMovesMin = 8;  // items in a pause: fewer are not worth the looking
   if (worker == standby) {
     const bool called = (worker->flags & Worker::kKicked) != 0 || nr_running == 0;
-    if (called || progress - standby_progress_ < kMovesMin) {
+    if (called || progress - standby_progress_ < kStandbyMovesMin) {
       standby = nullptr;
-      UpdateAttendedLocked();  // what stands at the door is on the list now
+      UpdateAttendedLocked();  // what stands at the door is in the hall now
       if (called) return false;
-      if (base::ListEmpty(&worklist)) return true;
+      if (!HasWorkLocked()) return true;
       short_items.Stalled();  // something waits behind a long one
       return false;
     }
     // They move: it leaves them where they are.
   } else {
     if (nr_running == 0 || standby != nullptr || NeedMoreWorker(ViewLocked()) || !unbound() ||
-        (base::ListEmpty(&worklist) && !want_standby)) {
+        (!HasWorkLocked() && !want_standby)) {
       return false;
     }
   }
-  standby = worker;
-  want_standby = false;
-  standby_progress_ = progress;
   worker->flags &= ~Worker::kKicked;
-  UpdateAttendedLocked();
+  SetStandbyLocked(worker, progress);
   *until = base::Now() + kPause;
   return true;
+}
+
+void WorkerPool::SetStandbyLocked(Worker* worker, uint64_t moved_from) {
+  standby = worker;
+  want_standby = false;
+  standby_progress_ = moved_from;
+  UpdateAttendedLocked();
 }
 
 int WorkerPool::RunPending(int max) {
@@ -257,12 +255,16 @@ void WorkerPool::RunFromHallLocked(Worker* worker) {
   }
   PoolWorkqueue* const pwq = hall_pwq_;
   WorkItem* const work = WorkOf(node);
-  if (__builtin_expect(pwq == nullptr || !ListEmpty(&pwq->inactive) ||
-                           base::ActiveTraceSink() != nullptr ||
-                           FindBusyLocked(work, work->func) != nullptr ||
-                           !TryGetActiveLocked(this, pwq, /*fill=*/false),
+  if (__builtin_expect(pwq == nullptr || base::ActiveTraceSink() != nullptr ||
+                           FindBusyLocked(work, work->func) != nullptr,
                        0)) {
     PlaceHallLocked();
+    return;
+  }
+  if (__builtin_expect(!ListEmpty(&pwq->inactive) || !TryGetActiveLocked(this, pwq, false), 0)) {
+    // The limit is the pool's own affair: whoever leaves opens the hall again.
+    hall_blocked_ = hall_sole_ == wq && pwq->node == nullptr;
+    if (!hall_blocked_) PlaceHallLocked();
     return;
   }
   hall_ = node->next;

@@ -196,17 +196,20 @@ void WorkerPool::LeaveIdleLocked(Worker* worker) {
 }
 
 bool WorkerPool::KickLocked(AfterUnlock* after) {
-  if (base::ListEmpty(&worklist) && !want_standby) return false;
-  Worker* worker = nullptr;
-  if (NeedMoreWorker(ViewLocked())) {
-    worker = idle_list.front();
-  } else if (unbound()) {
-    if (standby != nullptr) return false;  // it will see whether the running one gets there
-    worker = idle_list.front();            // to become the standby
-  }
+  if (!HasWorkLocked() && !want_standby) return false;
+  const bool more = NeedMoreWorker(ViewLocked());
+  // It will see whether the running one gets there.
+  if (!more && standby != nullptr) return false;
+  Worker* const worker = more || unbound() ? idle_list.front() : nullptr;
   if (worker == nullptr) {
     WatchLocked(after);
     return false;
+  }
+  if (!more && (worker->flags & Worker::kKicked) == 0) {
+    // The standby from now on, not only once it has got a CPU: it is certain to look.
+    SetStandbyLocked(worker, progress - kStandbyMovesMin);
+    after->wake = worker;
+    return true;
   }
   if ((worker->flags & Worker::kKicked) == 0) {
     // Kicked: on its way, so that it is woken once, and not reaped meanwhile.

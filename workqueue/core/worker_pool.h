@@ -142,7 +142,7 @@ class WorkerPool {
   void Reattribute(const PoolAttrs& attrs);
 
   PoolView ViewLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
-    return {.has_work = !base::ListEmpty(&worklist),
+    return {.has_work = HasWorkLocked(),
             .nr_running = nr_running,
             .nr_workers = nr_workers,
             .nr_idle = nr_idle,
@@ -159,6 +159,12 @@ class WorkerPool {
   void SetFlagsLocked(Worker* worker, unsigned flags) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   void ClearFlagsLocked(Worker* worker, unsigned flags) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
 
+  // Somebody waits for a worker: on the list, or behind it in the hall.
+  bool HasWorkLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
+    return !base::ListEmpty(&worklist) || (hall_ != nullptr && !hall_blocked_);
+  }
+  // A place here has a slot free.
+  void UnblockHallLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) { hall_blocked_ = false; }
   // Somebody stands at the door or in the hall.
   bool AnyOutsideLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
     // seq_cst: after `attended` was cleared, see UpdateAttendedLocked().
@@ -169,7 +175,7 @@ class WorkerPool {
   void SpliceLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
     if (AnyOutsideLocked()) EmptyDoorLocked();
   }
-  // Places what the worker has taken in and not started.
+  // Places what has been taken in and not started.
   void PlaceHallLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
     if (hall_ != nullptr) PlaceAllLocked(std::exchange(hall_, nullptr));
   }
@@ -178,6 +184,15 @@ class WorkerPool {
   void BeforeEntryLocked(const Workqueue* wq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
     if (hall_ != nullptr && hall_sole_ != wq) PlaceHallLocked();
   }
+  // An item that the caller has claimed, or that is about to be: behind all that came
+  // before it, on the list or in the hall.  The caller kicks.  `req_cpu` is for the trace only.
+  void AdmitLocked(PoolWorkqueue* pwq, WorkItem* work, int req_cpu)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // From the door into the hall; onto the list if a canceler sleeps for one of them.  The
+  // caller kicks.
+  void LetInLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // For a producer who has come to the door of an unattended pool.  No lock held.
+  void LetIn();
   // After a change of what `attended` depends on; empties the door when it ends.
   void UpdateAttendedLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   // Passes on what stood at the door for a queue that has left this pool.  No lock held.
@@ -202,7 +217,7 @@ class WorkerPool {
   // How long the list has stood still, as far as the watchdog has seen; 0: it moves.
   base::Nanos HungForLocked(base::Nanos now_ns) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
     const bool still = stall_since_ns_ != 0 && stall_progress_ == progress;
-    return still && !base::ListEmpty(&worklist) ? now_ns - stall_since_ns_ : 0;
+    return still && HasWorkLocked() ? now_ns - stall_since_ns_ : 0;
   }
   bool unbound() const { return cpu < 0; }
 
@@ -254,8 +269,11 @@ class WorkerPool {
   void ParkIdle(Worker* worker, base::Nanos until);
   void EmptyDoorLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   void PlaceAllLocked(base::ListNode* oldest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
-  // For a running worker: from the door into the hall, while attended.
+  // For a running worker: the same while attended; else who has pushed does it, and kicks.
   void TakeInLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  // `oldest` to `newest`, linked as at the door, come behind who stands in the hall.
+  void AppendToHallLocked(base::ListNode* oldest, base::ListNode* newest, Workqueue* sole)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   // Runs the first of the hall, or places all of them.
   void RunFromHallLocked(Worker* worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   // The item is off every list, and its word says so, or is about to; see ProcessOneLocked().
@@ -268,6 +286,7 @@ class WorkerPool {
   // `worker`, idle and awake, stays idle as (or no longer as) the standby, and looks
   // again at `*until`; false: it goes to work.
   bool StandByLocked(Worker* worker, base::Nanos* until) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  void SetStandbyLocked(Worker* worker, uint64_t moved_from) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   bool ManageLocked(Worker* worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   absl::Status CreateWorker();
   void EnterIdleLocked(Worker* worker, AfterUnlock* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
@@ -293,17 +312,20 @@ class WorkerPool {
   std::vector<std::unique_ptr<Worker>> owned_ ABSL_GUARDED_BY(lock);
   std::vector<Worker*> spare_ ABSL_GUARDED_BY(lock);
 
-  // From the door, on their way to the worker that took them in: oldest first, linked as at
-  // the door.  Only while attended: whoever ends that places them.
+  // The list goes on here: who was let in and is not accounted for yet.  Oldest first, linked
+  // as at the door, with the words of the door.
   base::ListNode* hall_ ABSL_GUARDED_BY(lock) = nullptr;
   base::ListNode* hall_newest_ ABSL_GUARDED_BY(lock) = nullptr;
   Workqueue* hall_sole_ ABSL_GUARDED_BY(lock) = nullptr;  // all of them are for this one
+  // And its limit is reached: they wait as on `inactive`, until a slot is free.
+  bool hall_blocked_ ABSL_GUARDED_BY(lock) = false;
   // The place of the last one that was started from there; forgotten when it fills.
   Workqueue* hall_wq_ ABSL_GUARDED_BY(lock) = nullptr;
   PoolWorkqueue* hall_pwq_ ABSL_GUARDED_BY(lock) = nullptr;
   // From the door, but not ours any more: oldest first, linked as at the door.
   base::ListNode* strays_ ABSL_GUARDED_BY(lock) = nullptr;
   base::ListNode** strays_end_ ABSL_GUARDED_BY(lock) = &strays_;
+  static constexpr uint64_t kStandbyMovesMin = 8;  // in a pause; fewer are not worth the looking
   uint64_t standby_progress_ ABSL_GUARDED_BY(lock) = 0;  // when it looked last
   int quiet_ticks_ ABSL_GUARDED_BY(lock) = 0;  // samples in a row that found nothing waiting
   // Stall watchdog: the progress last seen, since when, and when it was reported.

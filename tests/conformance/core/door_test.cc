@@ -327,6 +327,102 @@ UWQ_BODY(DoorOnce, CancelFromTheHall, .schedules = 5000, .repeat = 20) {
   }
 }
 
+// P2: who was taken in is there for every worker of the pool, not only for the one that took
+// it in, which may sleep.  No call looks at the door meanwhile.
+UWQ_BODY(DoorOnce, TheHallIsForEveryWorker, .schedules = 5000, .repeat = 20) {
+  Workqueue* const wq = env.Make(Kind::kPerCpu);
+  base::Completion x_started, y_ran, z_ran, x_ran;
+  Item y([&] { y_ran.Set(); }), z([&] { z_ran.Set(); });
+  Item x([&] {
+    core::BlockingScope blocking;
+    x_started.Set();
+    y_ran.Wait();
+    z_ran.Wait();
+    x_ran.Set();
+  });
+  Attended pool(env, wq, Kind::kPerCpu);
+  EXPECT_TRUE(env.Queue(wq, x));
+  EXPECT_TRUE(env.Queue(wq, y));
+  pool.Open();
+  x_started.Wait();
+  EXPECT_TRUE(env.Queue(wq, z));  // unattended, perhaps, with `y` in the hall
+  x_ran.Wait();
+}
+
+// A2, O3: a queue whose limit is reached waits in the hall as it would on `inactive`, until a
+// slot is free; who comes behind it for another queue does not wait with it.
+UWQ_BODY(DoorOnce, AFullQueueWaitsInTheHall, .schedules = 5000, .repeat = 20) {
+  Workqueue* const wq = env.Make(Kind::kPerCpu);
+  Workqueue* const narrow = env.Make(Kind::kPerCpu, 1);
+  const bool other_comes = Choose(2) == 0;
+  base::Completion n1_started, go, n3_ran;
+  Log log;
+  Crowd crowd;
+  Item n1([&] {
+    crowd.Enter();
+    core::BlockingScope blocking;
+    n1_started.Set();
+    go.Wait();
+    log.Add(1);
+    crowd.Leave();
+  });
+  Item n2([&] {
+    crowd.Enter();
+    log.Add(2);
+    crowd.Leave();
+  });
+  Item n3([&] {
+    crowd.Enter();
+    log.Add(3);
+    crowd.Leave();
+    n3_ran.Set();
+  });
+  Item other([&] { go.Set(); });
+  Attended pool(env, wq, Kind::kPerCpu);
+  for (Item* item : {&n1, &n2, &n3}) EXPECT_TRUE(env.Queue(narrow, *item));
+  pool.Open();
+  n1_started.Wait();
+  if (other_comes) {
+    EXPECT_TRUE(env.Queue(wq, other));
+  } else {
+    go.Set();
+  }
+  n3_ran.Wait();  // no call that would look at the door
+  FlushWorkqueue(narrow);
+  EXPECT_EQ(log.ids(), (std::vector<int>{1, 2, 3}));
+  EXPECT_EQ(crowd.max(), 1);
+}
+
+// N2, U4: an item that still runs where its queue was goes there, behind those who came
+// before it, though the queue has no place there any more.
+UWQ_BODY(DoorOnce, QueuedWhereItsQueueWas, .schedules = 3000, .repeat = 20) {
+  Workqueue* const wq = env.Make(Kind::kUnbound);
+  Workqueue* const other = env.Make(Kind::kUnbound);
+  base::Completion started, go, again;
+  int runs = 0;
+  Item y, x([&] {
+    if (runs++ > 0) return again.Set();
+    core::BlockingScope blocking;
+    started.Set();
+    go.Wait();
+  });
+  EXPECT_TRUE(env.Queue(wq, x));
+  started.Wait();
+  {
+    Attended pool(env, other, Kind::kUnbound);
+    core::WorkqueueAttrs attrs;
+    attrs.nice = 3;
+    EXPECT_TRUE(core::ApplyWorkqueueAttrs(wq, attrs).ok());
+    EXPECT_TRUE(env.Queue(other, y));  // at the door of the pool that `x` runs in
+    EXPECT_TRUE(env.Queue(wq, x));
+    go.Set();
+    pool.Open();
+    again.Wait();
+    FlushWorkqueue(wq);
+  }
+  EXPECT_EQ(runs, 2);
+}
+
 // O1, U4: the queue moves to another pool while its items stand at the door of the old
 // one, or come to it too late.
 UWQ_BODY_ON_KINDS(Door, AttributesChange, .schedules = 30000, .repeat = 50) {
