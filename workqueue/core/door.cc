@@ -90,7 +90,7 @@ void WorkerPool::AppendToHallLocked(ListNode* oldest, ListNode* newest, Workqueu
   hall_newest_ = newest;
 }
 
-void WorkerPool::AdmitLocked(PoolWorkqueue* pwq, WorkItem* work, int req_cpu) {
+void WorkerPool::JoinOthersLocked(PoolWorkqueue* pwq, WorkItem* work, int req_cpu) {
   LetInLocked();
   if (hall_ == nullptr || base::ActiveTraceSink() != nullptr) {
     PlaceHallLocked();

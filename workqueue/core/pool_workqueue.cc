@@ -145,7 +145,7 @@ void PlaceLocked(WorkerPool* pool, PoolWorkqueue* pwq, WorkItem* work, int req_c
   if (awaited) WakeClaimWaiters(work);
 }
 
-void LeaveLocked(WorkerPool* pool, PoolWorkqueue* pwq, Word word, AfterUnlock* after) {
+void LeaveAwaitedLocked(WorkerPool* pool, PoolWorkqueue* pwq, Word word, AfterUnlock* after) {
   if (__builtin_expect(pwq->waiting, 0) && (word & kInactive) == 0 && pwq->node->MayPassOn() &&
       !pwq->plugged && !ListEmpty(&pwq->inactive)) {
     // Alone in line: what giving the slot back and taking it again comes to.
@@ -167,7 +167,6 @@ void LeaveLocked(WorkerPool* pool, PoolWorkqueue* pwq, Word word, AfterUnlock* a
   }
   Workqueue* const wq = pwq->wq.load(std::memory_order_relaxed);
   const int color = ColorOf(word);
-  UWQ_CHECK(pwq->nr_in_flight[color] > 0);
   if (--pwq->nr_in_flight[color] == 0) {
     if (pwq->flush_color == color) {
       pwq->flush_color = -1;

@@ -130,8 +130,23 @@ bool TryGetActiveLocked(WorkerPool* pool, PoolWorkqueue* pwq, bool fill)
 bool ActivateFirstLocked(WorkerPool* pool, PoolWorkqueue* pwq, bool fill)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool->lock);
 // An item leaves: executed or cancelled.  `word` is its word while on the list.
-void LeaveLocked(WorkerPool* pool, PoolWorkqueue* pwq, Word word, AfterUnlock* after)
+void LeaveAwaitedLocked(WorkerPool* pool, PoolWorkqueue* pwq, Word word, AfterUnlock* after)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool->lock);
+inline void LeaveLocked(WorkerPool* pool, PoolWorkqueue* pwq, Word word, AfterUnlock* after)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool->lock) {
+  const int color = ColorOf(word);
+  UWQ_CHECK(pwq->nr_in_flight[color] > 0);
+  if (__builtin_expect((word & kInactive) != 0 || pwq->node != nullptr || !pwq->live ||
+                           pwq->flush_color == color || !base::ListEmpty(&pwq->inactive),
+                       0)) {
+    LeaveAwaitedLocked(pool, pwq, word, after);
+    return;
+  }
+  // Nobody waits for its slot or for the last of its colour.
+  --pwq->nr_in_flight[color];
+  --pwq->nr_active;
+  pool->UnblockHallLocked();
+}
 // `pwq`, so far alone with its limit, counts in `node` from now on.
 void JoinNodeLocked(WorkerPool* pool, PoolWorkqueue* pwq, NodeActive* node)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool->lock);

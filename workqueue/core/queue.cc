@@ -225,7 +225,11 @@ bool PlaceClaimed(int req_cpu, Workqueue* wq, WorkItem* work, bool offered) {
                              pwq->pool.load(std::memory_order_relaxed) == pool &&
                              wq->cpu_pwq[slot].load(std::memory_order_relaxed) == pwq,
                          1)) {
-      pool->AdmitLocked(pwq, work, req_cpu);
+      if (__builtin_expect(pool->AnyOutsideLocked(), 0)) {
+        pool->JoinOthersLocked(pwq, work, req_cpu);
+      } else {
+        PlaceLocked(pool, pwq, work, req_cpu);
+      }
       pool->KickLocked(&after);
       CountChained(wq, flags);
       return true;

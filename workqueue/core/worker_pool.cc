@@ -195,8 +195,7 @@ void WorkerPool::LeaveIdleLocked(Worker* worker) {
   idle_list.remove(worker);
 }
 
-bool WorkerPool::KickLocked(AfterUnlock* after) {
-  if (!HasWorkLocked() && !want_standby) return false;
+bool WorkerPool::KickUnattendedLocked(AfterUnlock* after) {
   const bool more = NeedMoreWorker(ViewLocked());
   // It will see whether the running one gets there.
   if (!more && standby != nullptr) return false;

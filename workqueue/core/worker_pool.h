@@ -151,7 +151,11 @@ class WorkerPool {
   }
 
   // Wakes an idle worker if the policy asks for one; true if one is (or was already) on its way.
-  bool KickLocked(AfterUnlock* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  bool KickLocked(AfterUnlock* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
+    // Attended: somebody comes for what waits, and is looked after.
+    if (door.attended.load(std::memory_order_relaxed)) return false;
+    return (HasWorkLocked() || want_standby) && KickUnattendedLocked(after);
+  }
   // The worker that executes (`work`, `func`) here, or null (N4, N5).
   Worker* FindBusyLocked(const WorkItem* work, WorkFunc func) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
 
@@ -184,9 +188,9 @@ class WorkerPool {
   void BeforeEntryLocked(const Workqueue* wq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
     if (hall_ != nullptr && hall_sole_ != wq) PlaceHallLocked();
   }
-  // An item that the caller has claimed, or that is about to be: behind all that came
-  // before it, on the list or in the hall.  The caller kicks.  `req_cpu` is for the trace only.
-  void AdmitLocked(PoolWorkqueue* pwq, WorkItem* work, int req_cpu)
+  // Queues an item that the caller has claimed behind those who stand in the hall or at the
+  // door.  The caller kicks.  `req_cpu` is for the trace only.
+  void JoinOthersLocked(PoolWorkqueue* pwq, WorkItem* work, int req_cpu)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   // From the door into the hall; onto the list if a canceler sleeps for one of them.  The
   // caller kicks.
@@ -291,6 +295,7 @@ class WorkerPool {
   absl::Status CreateWorker();
   void EnterIdleLocked(Worker* worker, AfterUnlock* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   void LeaveIdleLocked(Worker* worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
+  bool KickUnattendedLocked(AfterUnlock* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   void WatchLocked(AfterUnlock* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock);
   bool NeedToCreate();
   base::Thread::Options ThreadOptions(const Worker& worker, cpu_set_t* cpus) const;
