@@ -22,7 +22,7 @@ import plot  # noqa: E402
 import report  # noqa: E402
 
 ENVIRONMENT = {"cpu": "<test>", "cpus": 2, "kernel": "6", "reps": 3, "load_before": ["1", "2"]}
-COSTS = {"item_handover": 7.5}
+COSTS = {"item_handover_rmw": 7.5}
 
 
 class FakeRun:
@@ -79,7 +79,7 @@ class Bars(unittest.TestCase):
         self.assertEqual(self.verdict(name, w1("uwq", 50), *peers)["state"], "PASS")
         bar = self.verdict(name, w1("uwq", 51), *peers)
         self.assertEqual((bar["state"], bar["against"], bar["limit"]), ("FAIL", "asio", 50))
-        self.assertEqual((bar["floor"], bar["floor_name"]), (7.5, "item_handover"))
+        self.assertEqual((bar["floor"], bar["floor_name"]), (7.5, "item_handover_rmw"))
 
     def test_absolute(self):
         self.assertEqual(self.verdict("W1: wall per item", w1("uwq", 45))["state"], "PASS")
@@ -126,7 +126,7 @@ class Output(unittest.TestCase):
                 document.rewrite(path, ENVIRONMENT, table, report.judge(table, COSTS), COSTS)
             text = path.read_text()
             for part in ("<test>, 2 CPUs", "| W1: 2x the best packaged pool of 2 | 7 |", "asio 1200", "| X | 3.25 |",
-                         "| item_handover | 7.5 |", "| queue_pending |"):
+                         "| item_handover_rmw | 7.5 |", "| queue_pending |"):
                 self.assertEqual(text.count(part), 1, part)
             self.assertEqual(text.count("<!-- measured: "), text.count("<!-- end of "))
 
@@ -138,6 +138,21 @@ class Output(unittest.TestCase):
         text = (HERE.parent / "docs" / "kup_protocol.md").read_text()
         for part in ("kup_bench", "bridge_bench", "bridge_spin"):
             self.assertIn("| x |", document.replace(text, part, "| x |"))
+
+    def test_the_ratio_is_to_the_peer_that_is_named(self):
+        # One thread by design: faster, and no rival of a pool of two.
+        table = report.summarise([w1("uwq", 50), w1("libev", 10), w1("asio", 100)])
+        self.assertIn("| asio 100 | 0.50 |", document._results(table))
+
+    def test_without_the_plain_row_another_of_ours_is_compared(self):
+        table = report.summarise([w1("uwq-max2", 50), w1("asio", 100)])
+        self.assertIn("| asio 100 | 0.50 |", document._results(table))
+
+    def test_a_document_is_looked_at_before_anything_is_measured(self):
+        document.check(HERE.parent / "docs" / "performance.md")
+        with tempfile.TemporaryDirectory() as folder:
+            with self.assertRaises(SystemExit):
+                document.check(pathlib.Path(folder, "missing.md"))
 
     def test_a_document_without_the_part_is_an_error(self):
         with self.assertRaises(SystemExit):
@@ -161,10 +176,11 @@ class Instructions(unittest.TestCase):
         self.assertTrue(instructions.verdict("x", 106, 100)[1])
         self.assertTrue(instructions.verdict("x", 100, None)[1])
 
-    def test_less_is_told_and_is_no_failure(self):
-        text, failed = instructions.verdict("x", 90, 100)
-        self.assertIn("shrank", text)
-        self.assertFalse(failed)
+    def test_less_has_to_be_recorded_where_it_is_no_chance(self):
+        for path, expected in (("x", True), (instructions.RACING[0], False)):
+            text, failed = instructions.verdict(path, 90, 100)
+            self.assertIn("shrank", text)
+            self.assertEqual(failed, expected)
 
     def test_all_racing_paths_are_recorded(self):
         known = json.loads((HERE / "instructions.json").read_text())

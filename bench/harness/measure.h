@@ -32,7 +32,7 @@ inline void SleepFor(int64_t ns) {
   nanosleep(&t, nullptr);
 }
 
-// Calls of the malloc family so far; counted only with --count_allocs, since the
+// Calls of the malloc family so far; counted only with --count-allocs, since the
 // counter is shared between threads and would itself cost what it measures.
 uint64_t AllocationsSoFar();
 bool CountingAllocations();

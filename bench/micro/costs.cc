@@ -76,6 +76,15 @@ void OneThread() {
       mutex.unlock();
     }
   });
+  // What one hop of an item that queues itself is made of: claim, push, empty the door,
+  // start, and the pool's lock pair.
+  Each("hop_rmw", 1000000, [&](int n) {
+    for (int i = 0; i < n; ++i) {
+      for (Line& line : lines) line.word.exchange(1, std::memory_order_acq_rel);
+      mutex.lock();
+      mutex.unlock();
+    }
+  });
   Each("clock_read", 1000000, [&](int n) {
     for (int i = 0; i < n; ++i) (void)Now();
   });
@@ -92,37 +101,70 @@ void OneThread() {
   });
 }
 
-// What taking a timer out of a list costs at least: a million entries, linked in one
-// random order and unlinked in another, so that the entry and both of its neighbours
-// are nowhere near the CPU.
-void RandomUnlink() {
-  struct Entry {
-    Entry *next, *prev;
-    uint64_t rest[9];  // as large as a delayed item
-  };
-  constexpr size_t kEntries = 1000000;
-  std::vector<Entry> entries(kEntries);
-  std::vector<size_t> order(kEntries);
+// What taking a timer out of a list costs at least: entries as large as a delayed item,
+// linked in one random order and taken out in another, so that the entry and both of its
+// neighbours are nowhere near the CPU.
+struct Entry {
+  Entry *next, *prev;
+  std::atomic<uint64_t> word{0};
+  uint64_t rest[7];
+
+  void Unlink() {
+    next->prev = prev;
+    prev->next = next;
+  }
+  void LinkBehind(Entry* other) {
+    next = other->next;
+    prev = other;
+    next->prev = other->next = this;
+  }
+};
+
+void AtRandom(const char* name, size_t size, const std::function<void(Entry&)>& each) {
+  std::vector<Entry> entries(size);
+  std::vector<size_t> order(size);
   std::iota(order.begin(), order.end(), size_t{0});
   std::vector<double> rounds;
   for (unsigned r = 0; r < 3; ++r) {
     std::shuffle(order.begin(), order.end(), std::mt19937_64(2 * r));
-    for (size_t i = 0; i < kEntries; ++i) {
-      Entry* const next = &entries[order[(i + 1) % kEntries]];
+    for (size_t i = 0; i < size; ++i) {
+      Entry* const next = &entries[order[(i + 1) % size]];
       entries[order[i]].next = next;
       next->prev = &entries[order[i]];
     }
     std::shuffle(order.begin(), order.end(), std::mt19937_64(2 * r + 1));
     const int64_t begin = ReadClock(CLOCK_THREAD_CPUTIME_ID);
-    for (const size_t i : order) {
-      Entry& entry = entries[i];
-      entry.next->prev = entry.prev;
-      entry.prev->next = entry.next;
-      entry.next = entry.prev = &entry;
-    }
-    rounds.push_back(static_cast<double>(ReadClock(CLOCK_THREAD_CPUTIME_ID) - begin) / kEntries);
+    for (const size_t i : order) each(entries[i]);
+    rounds.push_back(static_cast<double>(ReadClock(CLOCK_THREAD_CPUTIME_ID) - begin) /
+                     static_cast<double>(size));
   }
-  Print("unlink_random_of_1e6", Least(rounds));
+  Print(name, Least(rounds));
+}
+
+void RandomLists() {
+  AtRandom("unlink_random_of_1e6", 1000000, [](Entry& entry) {
+    entry.Unlink();
+    entry.next = entry.prev = &entry;
+  });
+  // The same from any thread: under a lock, and with the word of the item changed.  Locked
+  // operations wait for the misses before them, which without them overlap.
+  std::mutex mutex;
+  AtRandom("unlink_random_of_1e6_locked", 1000000, [&](Entry& entry) {
+    std::lock_guard lock(mutex);
+    entry.Unlink();
+    entry.next = entry.prev = &entry;
+    entry.word.fetch_and(~uint64_t{1}, std::memory_order_acq_rel);
+  });
+  // To the end of one of 500 lists, about as many as hold the timers of 1 .. 1000 s.
+  std::vector<Entry> heads(500);
+  for (Entry& head : heads) head.next = head.prev = &head;
+  size_t turn = 0;
+  AtRandom("relink_random_of_1e5_locked", 100000, [&](Entry& entry) {
+    std::lock_guard lock(mutex);
+    entry.Unlink();
+    entry.LinkBehind(heads[turn++ * 7919 % heads.size()].prev);
+    entry.word.fetch_or(1, std::memory_order_acq_rel);
+  });
 }
 
 // Steps begin..end of one side of a two-sided loop.
@@ -187,6 +229,43 @@ void TwoThreads() {
     }
   };
   Print("item_handover", Least(Two(1, 64, 64 * kItems / 8, produce, consume)));
+  // What `w1` takes at least: two million items, each handed over once, with the
+  // read-modify-writes of the shortest way: claim and push here, start and the pool's lock
+  // pair there.  The push is on a line that both write, once per batch there.
+  constexpr int kMany = 64 * 32768;
+  std::vector<Item> many(kMany);
+  const auto rmw = [](uint64_t& word) {
+    std::atomic_ref<uint64_t>(word).exchange(1, std::memory_order_acq_rel);
+  };
+  std::atomic<uint64_t>& door = lines[2].word;
+  std::atomic<uint64_t>& lock = lines[3].word;
+  const auto queue = [&](int begin, int end) {
+    for (int i = begin; i < end; ++i) {
+      rmw(many[i].words[0]);
+      door.exchange(static_cast<uint64_t>(i), std::memory_order_acq_rel);
+      if (i % kBatch == kBatch - 1)
+        a.store(static_cast<uint64_t>(i) + 1, std::memory_order_release);
+    }
+  };
+  const auto run = [&](int begin, int end) {
+    for (int i = begin; i < end; i += kBatch) {
+      while (a.load(std::memory_order_acquire) < static_cast<uint64_t>(i) + kBatch) Relax();
+      door.exchange(0, std::memory_order_acq_rel);
+      for (int k = i; k < i + kBatch; ++k) {
+        rmw(many[k].words[0]);
+        lock.exchange(0, std::memory_order_acq_rel);
+        lock.exchange(1, std::memory_order_acq_rel);
+      }
+      b.store(static_cast<uint64_t>(i) + kBatch, std::memory_order_release);
+    }
+  };
+  const auto queue_and_wait = [&](int begin, int end) {
+    queue(begin, end);
+    while (b.load(std::memory_order_acquire) < static_cast<uint64_t>(end)) Relax();
+  };
+  std::vector<double> whole;
+  for (int round = 0; round < 3; ++round) whole.push_back(Two(1, 1, kMany, queue_and_wait, run)[0]);
+  Print("item_handover_rmw", Least(whole));
   const auto futex = [](std::atomic<uint64_t>& from, std::atomic<uint64_t>& to, bool first) {
     const auto wake = [&to](int i) {
       to.store(static_cast<uint64_t>(i) + 1, std::memory_order_release);
@@ -230,7 +309,7 @@ void TwoThreads() {
 
 int main() {
   uwq::bench::OneThread();
-  uwq::bench::RandomUnlink();
+  uwq::bench::RandomLists();
   if (sysconf(_SC_NPROCESSORS_ONLN) > 1) uwq::bench::TwoThreads();
   printf("}\n");
   return 0;
