@@ -41,7 +41,9 @@ def _environment(environment):
     return (f"{environment['cpu']}, {environment['cpus']} CPUs"
             f"{' (virtual)' if environment.get('virtual') else ''}, Linux {environment['kernel']}, "
             f"clock {environment.get('clock', 'unknown')}, {environment.get('libc', '')}, "
-            f"{environment.get('compiler', '')}; medians of {environment['reps']} rounds"
+            f"{environment.get('compiler', '')}, commit {environment.get('commit', 'unknown')}; "
+            f"CPUs that share the last cache: {environment.get('shared_cache', 'unknown')}; "
+            f"{environment.get('peers', '')}; medians of {environment['reps']} rounds"
             f"{', a tenth of the sizes' if environment.get('quick') else ''}{minutes}; "
             f"load before: {when}. `~`: others used the machine meanwhile.")
 
@@ -63,9 +65,10 @@ def _results(table):
     for (workload, metric), group in groups.items():
         ours = {row.peer: row for row in group if row.peer in catalog.OURS}
         peers = [row for row in group if row.peer not in catalog.OURS]
-        rivals = [row for row in peers if row.ratio and row.peer not in catalog.LIMITS]
+        rivals = [row for row in peers
+                  if row.ratio and row.peer not in catalog.no_rivals(workload)]
         best = min(rivals, key=lambda row: row.ratio, default=None)
-        first = ours.get("uwq")
+        first = ours.get("uwq") or next(iter(ours.values()), None)
         beside = first.beside if first else {}
         rows.append([
             f"{workload}, {metric} ({group[0].unit})",
@@ -73,6 +76,7 @@ def _results(table):
             f"{report.number(first.low)} ... {report.number(first.high)}" if first else "",
             f"{best.peer} {_value(best)}" if best else "",
             f"{first.ratio:.2f}" if first and first.ratio else "",
+            (f"{first.peer}: " if first and first.peer != "uwq" and beside else "") +
             ", ".join(f"{name} {report.number(value)}" for name, value in beside.items()),
             ", ".join(f"{row.peer} {_value(row)}" for row in peers if row is not best)])
     return _table(rows) if len(rows) > 1 else None
@@ -139,6 +143,19 @@ def replace(text, name, content):
 def of_command(output):
     """A table in Markdown as it is, all else as program text."""
     return output if output.startswith("|") else f"```\n{output}\n```"
+
+
+PARTS = ("environment", "bars", "results", "calls", "costs", "growth", "instructions")
+
+
+def check(path):
+    """Ends the program unless `path` is a document that rewrite() can rewrite."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise SystemExit(f"bench: {path}: {error.strerror}") from None
+    for name in PARTS:
+        replace(text, name, "")
 
 
 def rewrite(path, environment, table, bars, costs):

@@ -69,6 +69,30 @@ def _cpu_model():
     return platform.machine()
 
 
+def _shared_cache():
+    """The CPUs that share the last level of cache with the first of ours."""
+    first = min(os.sched_getaffinity(0))
+    caches = sorted(pathlib.Path(f"/sys/devices/system/cpu/cpu{first}/cache").glob("index*"))
+    return _read(caches[-1] / "shared_cpu_list") if caches else "unknown"
+
+
+PEER_PACKAGES = ("libboost-dev", "libtbb-dev", "libuv1-dev", "libevent-dev", "libev-dev",
+                 "libglib2.0-dev", "liburcu-dev", "libconcurrentqueue-dev", "dpdk-dev")
+
+
+def _peers():
+    done = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}, ", *PEER_PACKAGES],
+                          capture_output=True, text=True, check=False)
+    return done.stdout.rstrip(", ").replace("-dev ", " ") or "peers of unknown versions"
+
+
+def _commit():
+    root = pathlib.Path(__file__).resolve().parent
+    done = subprocess.run(["git", "-C", str(root), "describe", "--always", "--dirty"],
+                          capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
 def describe():
     """The head of every table."""
     return {
@@ -79,6 +103,9 @@ def describe():
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "clock": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         "libc": " ".join(platform.libc_ver()),
+        "commit": _commit(),
+        "shared_cache": _shared_cache(),
+        "peers": _peers(),
         "compiler": _first_line([os.environ.get("CC", "gcc"), "--version"]),
         "load_before": load(),
     }

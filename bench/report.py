@@ -151,7 +151,7 @@ def verdict_rows(bars):
     rows = [["bar", "issue", "ours", "limit", "against", "verdict", "the machine's own"]]
     for bar in bars:
         rows.append([
-            bar["bar"], str(bar["issue"]),
+            bar["bar"], str(bar["issue"] or "-"),
             "-" if bar["ours"] is None else f"{number(bar['ours'])} ({bar['peer']})",
             number(bar["limit"]), bar["against"] or "-",
             bar["state"] + ("~" if bar["noisy"] and bar["state"] != "not measured" else ""),

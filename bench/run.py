@@ -96,7 +96,11 @@ def measure(run, arguments):
     # The machine counts in ticks, of which each CPU may have one too many.
     foreign = machine.busy_seconds() - before - own - machine.CPUS * machine.TICK
     foreign /= wall * machine.CPUS
-    return max(0.0, foreign), json.loads(output.splitlines()[-1])["metrics"]
+    lines = output.splitlines()
+    if not lines:
+        run.error = "printed nothing"
+        return None
+    return max(0.0, foreign), json.loads(lines[-1])["metrics"]
 
 
 measure.children = 0.0
@@ -110,7 +114,7 @@ def measure_all(runs, options):
     for rep in range(options.reps):
         order.shuffle(runs)
         for number, run in enumerate(runs):
-            if run.error or rep >= catalog.QUESTIONS[run.workload].rounds:
+            if run.error:
                 continue
             if options.verbose:
                 print(f"bench: round {rep + 1}/{options.reps}, {number + 1}/{len(runs)}: "
@@ -192,6 +196,13 @@ def main(argv):
         options.reps = 3 if options.quick else 7
     if options.patience is None:
         options.patience = 0 if options.quick else 120
+    if options.markdown and options.filter:
+        parser.error("--markdown rewrites a whole document, --filter measures a part of it")
+    if options.markdown:
+        document.check(options.markdown)
+    for path in (options.json, options.svg):
+        if path and not os.access(path if path.exists() else path.parent, os.W_OK):
+            parser.error(f"{path} cannot be written")
     if options.reps < 1:
         parser.error(f"--reps is at least 1, not {options.reps}")
     try:
@@ -202,6 +213,8 @@ def main(argv):
     runs = discover(options.bin, pattern)
     if options.list:
         print("\n".join(run.name for run in runs))
+        if pattern.search("micro uwq"):
+            print("micro uwq")
         return 0
     with_micro = pattern.search("micro uwq") is not None
     if not runs and not with_micro:
