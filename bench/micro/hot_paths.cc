@@ -15,6 +15,7 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "bench/harness/completion.h"
 #include "delayed/delayed_work.h"
@@ -47,6 +48,10 @@ Runtime* TheRuntime() {
   return runtime;
 }
 
+struct Nop : WorkItem {
+  Nop() : WorkItem([](uwq_work*) {}) {}
+};
+
 std::unique_ptr<Workqueue> Make(WorkqueueKind kind, int max_active = 0) {
   return *Workqueue::Create("hot",
                             {.kind = kind, .max_active = max_active, .runtime = TheRuntime()});
@@ -61,6 +66,34 @@ void QueueAndRun(WorkqueueKind kind, int max_active, size_t n) {
     for (size_t i = 0; i < kBatch; ++i) wq->Queue(items[i]);
     batch_done.Wait();
   }
+  wq->Flush();
+}
+
+// An item queues others to its own pool, which is attended: they come by the door.
+void QueueAtTheDoor(size_t n) {
+  constexpr size_t kMany = 64;
+  const auto wq = Make(WorkqueueKind::kPerCpu);
+  struct Feeder : WorkItem {
+    explicit Feeder(Workqueue* wq)
+        : WorkItem([](uwq_work* work) {
+            auto* const self = static_cast<Feeder*>(FromRaw(work));
+            for (WorkItem& item : self->items) self->wq->Queue(item);
+            if (--self->left > 0) {
+              self->wq->Queue(*self);
+            } else {
+              batch_done.Set();
+            }
+          }),
+          wq(wq),
+          items(kMany - 1) {}
+    Workqueue* const wq;
+    size_t left = 0;
+    std::vector<Nop> items;
+  } feeder(wq.get());
+  feeder.left = n / kMany + 1;
+  batch_done.Reset();
+  wq->Queue(feeder);
+  batch_done.Wait();
   wq->Flush();
 }
 
@@ -108,6 +141,7 @@ const Path kPaths[] = {
     {"queue_run_unbound_max2", [](size_t n) { QueueAndRun(WorkqueueKind::kUnbound, 2, n); }},
     {"queue_run_percpu", [](size_t n) { QueueAndRun(WorkqueueKind::kPerCpu, 0, n); }},
     {"queue_run_ordered", [](size_t n) { QueueAndRun(WorkqueueKind::kOrdered, 0, n); }},
+    {"queue_run_door", QueueAtTheDoor},
     {"self_requeue_unbound", [](size_t n) { SelfRequeue(WorkqueueKind::kUnbound, n); }},
     {"self_requeue_percpu", [](size_t n) { SelfRequeue(WorkqueueKind::kPerCpu, n); }},
     {"queue_flush",
