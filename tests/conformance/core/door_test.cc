@@ -96,7 +96,9 @@ TEST_P(Door, LeftWithoutTheLock) {
     EXPECT_EQ(x.runs(), 1);
     EXPECT_EQ(y.runs(), 0);
   });
-  if (kSim) EXPECT_GT(stood, 0);
+  if (kSim) {
+    EXPECT_GT(stood, 0);
+  }
 }
 
 // The worker leaves while somebody comes: one of the two lets the item in.
@@ -117,7 +119,9 @@ UWQ_BODY_ON_KINDS(Door, NobodyIsLeftOutside, .schedules = 20000, .repeat = 50) {
   ran.Wait();  // no call that would look at the door
   env.Join();
   // No time passes for a look of the sampler or the standby.
-  if (kSim) EXPECT_LE(started.load(), std::max(queued.load(), pool.ended()));
+  if (kSim) {
+    EXPECT_LE(started.load(), std::max(queued.load(), pool.ended()));
+  }
 }
 
 // Q1, C1 at the door: accepted = runs + cancelled.
