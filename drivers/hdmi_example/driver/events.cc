@@ -231,6 +231,7 @@ void HdmiDriver::OnLink(bool up) {
     }
     latch_.link_up = up;
     latch_.link_lost = latch_.link_lost || !up;
+    latch_.beat_ns = base::Now();
     // Another process, perhaps: its numbers begin anew.
     latch_.generation = 0;
     latch_.have_seq = false;
@@ -250,6 +251,7 @@ void HdmiDriver::OnHeartbeat() {
   {
     base::MutexLock lock(&mutex_);
     back = !state_.device_up;
+    latch_.beat_ns = base::Now();
   }
   (void)heartbeat_work_.Mod(options_.heartbeat_limit);
   if (back) (void)recovery_work_.Queue();

@@ -265,6 +265,7 @@ class HdmiDriver : private Hardware::Handler {
     bool accepting = false;   // between Start() and Remove()
     bool link_up = false;     // Hardware::OnLink
     bool link_lost = false;   // it was down since recovery_dwork last looked
+    base::Nanos beat_ns = 0;  // the last sign of life
     uint32_t generation = 0;  // 0: of the next event that comes
     bool have_seq = false;
     uint32_t seq = 0;  // of the last event

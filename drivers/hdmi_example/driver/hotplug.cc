@@ -202,14 +202,19 @@ void HdmiDriver::Lost(absl::string_view why) {
 void HdmiDriver::HeartbeatWork() {
   if (lost_) return;
   bool link_up;
+  absl::Duration silent;
   {
     base::MutexLock lock(&mutex_);
     link_up = latch_.link_up;
+    silent = absl::Nanoseconds(base::Now() - latch_.beat_ns);
   }
   // If this very work is late, it is this process that stood still (a debugger, a
-  // suspended machine): the heartbeats that were sent meanwhile are on their way.
+  // suspended machine): the heartbeats that were sent meanwhile are on their way.  One may
+  // have come while this run began, and arms the work anew, which this run's lateness
+  // does not know.
+  const absl::Duration limit = heartbeat_work_.Scaled(options_.heartbeat_limit);
   const absl::Duration late = absl::Nanoseconds(heartbeat_work_.latency_ns());
-  if (link_up && late > heartbeat_work_.Scaled(options_.heartbeat_limit) / 2) {
+  if (link_up && (late > limit / 2 || silent < limit)) {
     (void)heartbeat_work_.Queue(options_.heartbeat_limit);
     return;
   }
