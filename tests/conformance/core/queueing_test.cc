@@ -209,8 +209,10 @@ UWQ_BODY_ON_KINDS(Queueing, T008_FreeInsideFunction, .schedules = 3000, .repeat 
   Workqueue* const wq = env.Make(kind);
   std::atomic<int> ended{0};
   traced = 0;
-  for (int i = 0; i < 3; ++i) {
-    Heap* const heap = new Heap;
+  Heap* heaps[3];
+  // All first: one at the address of another that still runs would be a second instance.
+  for (Heap*& heap : heaps) heap = new Heap;
+  for (Heap* heap : heaps) {
     core::InitWord(&heap->work, &Heap::Run);
     heap->ended = &ended;
     EXPECT_TRUE(env.Queue(wq, &heap->work));
