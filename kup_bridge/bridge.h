@@ -154,7 +154,9 @@ class Bridge {
   // --- To the device: kup.h's calls on the current attachment --------------------------
   // UNAVAILABLE: no device now.  RESOURCE_EXHAUSTED: the ring is full.
   absl::Status Send(uint16_t type, absl::Span<const uint8_t> data);
-  // Asks and waits for the reply; DEADLINE_EXCEEDED.  Sleeps.
+  // Asks and waits for the reply, also behind more messages than can be held, as long as
+  // handlers give some back; RESOURCE_EXHAUSTED: none did for a second.
+  // DEADLINE_EXCEEDED.  Sleeps.
   absl::StatusOr<std::string> Call(uint16_t type, absl::Span<const uint8_t> data,
                                    absl::Duration timeout);
 
