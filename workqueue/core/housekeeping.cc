@@ -73,9 +73,9 @@ Nanos WorkerPool::SendMaydays(Nanos now_ns) {
   if (mayday_at_ns == 0) return kForever;
   if (now_ns < mayday_at_ns) return mayday_at_ns;
   LetInLocked();
+  KickLocked(&after);
   if (NeedToCreateWorker(ViewLocked())) {
-    SpliceLocked();
-    KickLocked(&after);
+    PlaceHallLocked();  // maydays ask whose the items are
     for (base::ListNode* n = worklist.next; n != &worklist; n = n->next) {
       PoolWorkqueue* const pwq = PwqOf(LoadWord(WorkOf(n)));
       Rescuer* const rescuer = pwq->wq.load(std::memory_order_relaxed)->rescuer.get();

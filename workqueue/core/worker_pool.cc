@@ -204,17 +204,15 @@ bool WorkerPool::KickUnattendedLocked(AfterUnlock* after) {
     WatchLocked(after);
     return false;
   }
-  if (!more && (worker->flags & Worker::kKicked) == 0) {
-    // The standby from now on, not only once it has got a CPU: it is certain to look.
-    SetStandbyLocked(worker, progress - kStandbyMovesMin);
-    after->wake = worker;
-    return true;
-  }
-  if ((worker->flags & Worker::kKicked) == 0) {
+  if ((worker->flags & Worker::kKicked) != 0) return true;
+  UWQ_CHECK(after->wake == nullptr);
+  after->wake = worker;
+  if (more) {
     // Kicked: on its way, so that it is woken once, and not reaped meanwhile.
     worker->flags |= Worker::kKicked;
-    UWQ_CHECK(after->wake == nullptr);
-    after->wake = worker;
+  } else {
+    // The standby from now on, not only once it has got a CPU: it is certain to look.
+    SetStandbyLocked(worker, progress - kStandbyMovesMin);
   }
   return true;
 }
