@@ -134,7 +134,10 @@ absl::StatusOr<std::unique_ptr<FdWork>> FdWork::Watch(Workqueue& wq, int fd,
   if (!line->item.status().ok()) return line->item.status();
   line->self = line;
   base::MutexLock lock(&line->mutex);  // the first event may come before WatchFd returns
-  if (options.masked) line->masked = 1, line->ran = true;
+  if (options.masked) {
+    line->masked = 1;
+    line->ran = true;
+  }
   absl::StatusOr<event::FdWatch> watch =
       (*loop)->WatchFd(fd, options, [weak = line->self](uint32_t events) {
         if (const std::shared_ptr<Line> alive = weak.lock()) alive->Ready(events);
