@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import resource
 import subprocess
 import time
@@ -76,21 +77,20 @@ def _shared_cache():
     return _read(caches[-1] / "shared_cpu_list") if caches else "unknown"
 
 
-PEER_PACKAGES = ("libboost-dev", "libtbb-dev", "libuv1-dev", "libevent-dev", "libev-dev",
-                 "libglib2.0-dev", "liburcu-dev", "libconcurrentqueue-dev", "dpdk-dev")
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def peer_packages():
+    """As tools/setup names them; libevent is what the library itself stands on."""
+    table = _read(ROOT / "tools" / "setup")
+    return ["libevent-dev", *re.findall(r"^bench +(\S+) +peer:", table, re.MULTILINE)]
 
 
 def _peers():
-    done = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}, ", *PEER_PACKAGES],
+    packages = peer_packages()
+    done = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}, ", *packages],
                           capture_output=True, text=True, check=False)
     return done.stdout.rstrip(", ").replace("-dev ", " ") or "peers of unknown versions"
-
-
-def _commit():
-    root = pathlib.Path(__file__).resolve().parent
-    done = subprocess.run(["git", "-C", str(root), "describe", "--always", "--dirty"],
-                          capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
 
 
 def describe():
@@ -103,7 +103,7 @@ def describe():
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "clock": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         "libc": " ".join(platform.libc_ver()),
-        "commit": _commit(),
+        "commit": _first_line(["git", "-C", ROOT, "describe", "--always", "--dirty"]),
         "shared_cache": _shared_cache(),
         "peers": _peers(),
         "compiler": _first_line([os.environ.get("CC", "gcc"), "--version"]),

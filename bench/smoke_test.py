@@ -76,7 +76,9 @@ class Smoke(unittest.TestCase):
             self.assertTrue(all(set(report.Row.__dataclass_fields__) == set(row) for row in rows))
 
     def test_the_runner_refuses_nonsense(self):
-        for arguments in (["--filter=("], ["--reps=0"], ["--filter=nothing like it"]):
+        for arguments in (["--filter=("], ["--reps=0"], ["--filter=nothing like it"],
+                          ["--filter=w1", "--markdown=docs/performance.md"],
+                          ["--json=/nowhere/out.json"]):
             done = subprocess.run(
                 [sys.executable, HERE / "run.py", f"--bin={HERE / 'peers'}", *arguments],
                 capture_output=True, text=True, check=False)
