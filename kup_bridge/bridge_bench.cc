@@ -145,13 +145,14 @@ double FloodWakeups(long n) {
 void RowAdded(Report* report, const char* what, const OneWayResult& plain,
               const OneWayResult& bridge) {
   const double added = bridge.p50_ns - plain.p50_ns;
-  report->Row(what, Format("p50 %.0f ns (%.0f against %.0f)", added, bridge.p50_ns, plain.p50_ns),
-              "500 ns",
-              std::abs(added) <= 500);  // far below the channel itself: others used the machine
+  report->Row(
+      what, absl::StrFormat("p50 %.0f ns (%.0f against %.0f)", added, bridge.p50_ns, plain.p50_ns),
+      "500 ns",
+      std::abs(added) <= 500);  // far below the channel itself: others used the machine
 }
 
 void RowWakeups(Report* report, const char* what, const OneWayResult& r, double wakeups) {
-  report->Row(what, Format("%.2f (one way p50 %.1f us)", wakeups, r.p50_ns / 1e3), "1",
+  report->Row(what, absl::StrFormat("%.2f (one way p50 %.1f us)", wakeups, r.p50_ns / 1e3), "1",
               wakeups <= 1);
 }
 
@@ -164,15 +165,15 @@ void BenchBridge(Report* report, int runs) {
   RowAdded(report, "what the bridge adds while polling, OnDirect", plain, direct);
   RowAdded(report, "what the bridge adds while polling, to a work item (OnEvent)", plain, event);
   report->Row("wake-ups per message while polling, all threads, OnDirect; OnEvent",
-              Format("%.3f; %.3f", direct.all, event.all));
+              absl::StrFormat("%.3f; %.3f", direct.all, event.all));
   const OneWayResult slept = MedianOneWay(runs, Way::kDirect, 2000, 200000, {});
   const OneWayResult queued = MedianOneWay(runs, Way::kEvent, 2000, 200000, {});
   RowWakeups(report, "wake-ups per message, sleeping, OnDirect (the loop)", slept, slept.all);
   RowWakeups(report, "wake-ups per message, sleeping, OnEvent (the loop)", queued, queued.loop);
   RowWakeups(report, "wake-ups per message, sleeping, OnEvent (all threads)", queued, queued.all);
   const double flood = FloodWakeups(2000000);
-  report->Row("wake-ups per message under flood, through the bridge", Format("%.5f", flood), "1/64",
-              flood <= 1.0 / 64);
+  report->Row("wake-ups per message under flood, through the bridge",
+              absl::StrFormat("%.5f", flood), "1/64", flood <= 1.0 / 64);
   PairNamed(
       {},
       [](kupdev_softc* sc) {
@@ -190,9 +191,10 @@ void BenchBridge(Report* report, int runs) {
         const double cpu = CpuSeconds();
         absl::SleepFor(absl::Seconds(1));
         const long wakeups = SleepsOfOthers() - before;
-        report->Row("an idle channel for a second",
-                    Format("%ld wake-ups, %.0f us of CPU", wakeups, (CpuSeconds() - cpu) * 1e6),
-                    "0 wake-ups", wakeups == 0);
+        report->Row(
+            "an idle channel for a second",
+            absl::StrFormat("%ld wake-ups, %.0f us of CPU", wakeups, (CpuSeconds() - cpu) * 1e6),
+            "0 wake-ups", wakeups == 0);
       });
 }
 
@@ -308,9 +310,9 @@ void BenchBpf(Report* report, int runs) {
       rate.push_back(RunBpf(row.name, row.batch, 4000000, &lost.back()));
     }
     const std::string text =
-        Format("%.1f M/s delivered, %.1f %% dropped", Median(rate), Median(lost) * 100);
+        absl::StrFormat("%.1f M/s delivered, %.1f %% dropped", Median(rate), Median(lost) * 100);
     if (row.bar > 0) {
-      report->Row(row.what, text, Format("%.0f M/s", row.bar), Median(rate) >= row.bar);
+      report->Row(row.what, text, absl::StrFormat("%.0f M/s", row.bar), Median(rate) >= row.bar);
     } else {
       report->Row(row.what, text);
     }
@@ -331,7 +333,7 @@ int Main(int argc, char** argv) {
   if (only != "bridge") BenchBpf(&report, runs);
   if (only != "bpf") BenchBridge(&report, runs);
   if (only == "all" && !report.markdown()) BenchSpin(false);
-  return report.Finish(Format("Medians of %d runs, %s", runs, Load().c_str()));
+  return report.Finish(absl::StrFormat("Medians of %d runs, %s", runs, Load()));
 }
 
 }  // namespace

@@ -311,8 +311,8 @@ struct Peers {
 };
 
 std::string Rate(double ns, const Peers& peers) {
-  return Format("%.2f M/s: %.1f x pipe, %.1f x seqpacket", 1e3 / ns, peers.pipe_ns / ns,
-                peers.seqpacket_ns / ns);
+  return absl::StrFormat("%.2f M/s: %.1f x pipe, %.1f x seqpacket", 1e3 / ns, peers.pipe_ns / ns,
+                         peers.seqpacket_ns / ns);
 }
 
 void RowBlocking(Report* report, const char* what, double ns, const Peers& peers) {
@@ -321,7 +321,7 @@ void RowBlocking(Report* report, const char* what, double ns, const Peers& peers
 }
 
 void RowPolling(Report* report, const char* what, double ns, const Peers& peers) {
-  report->Row(what, Rate(ns, peers), Format("%.0f M/s", kMillion), 1e3 / ns >= kMillion);
+  report->Row(what, Rate(ns, peers), absl::StrFormat("%.0f M/s", kMillion), 1e3 / ns >= kMillion);
 }
 
 void RowCalls(Report* report, const char* what, const Flood& flood, const SyscallCounter& calls) {
@@ -330,8 +330,8 @@ void RowCalls(Report* report, const char* what, const Flood& flood, const Syscal
     report->Row(name, "not counted: wants root and tracefs");
     return;
   }
-  report->Row(name, Format("%.5f", flood.calls_per_message), Format("0 (%.3f)", kCallsMax),
-              flood.calls_per_message <= kCallsMax);
+  report->Row(name, absl::StrFormat("%.5f", flood.calls_per_message),
+              absl::StrFormat("0 (%.3f)", kCallsMax), flood.calls_per_message <= kCallsMax);
 }
 
 int Main(int argc, char** argv) {
@@ -350,11 +350,11 @@ int Main(int argc, char** argv) {
   for (int i = 0; i < runs; ++i) bare_ns.push_back(RunBare(2000000, 5000, &bare_p50));
   const Peers peers = {Median(pipe_ns), Median(seq_ns)};
   report.Row("pipe; SOCK_SEQPACKET pair; bare ring without checks",
-             Format("%.2f; %.2f; %.1f M/s", 1e3 / peers.pipe_ns, 1e3 / peers.seqpacket_ns,
-                    1e3 / Median(bare_ns)));
+             absl::StrFormat("%.2f; %.2f; %.1f M/s", 1e3 / peers.pipe_ns, 1e3 / peers.seqpacket_ns,
+                             1e3 / Median(bare_ns)));
   if (calls.counts()) {
     report.Row("system calls per message, both sides, pipe; SOCK_SEQPACKET pair",
-               Format("%.2f; %.2f", pipe_calls, seq_calls));
+               absl::StrFormat("%.2f; %.2f", pipe_calls, seq_calls));
   }
   const Flood b1 = Best(runs, [&] { return RunFlood(false, 1, 2000000, calls); });
   RowBlocking(&report, "blocking, publish each", b1.ns, peers);
@@ -365,25 +365,25 @@ int Main(int argc, char** argv) {
   const Flood p1 = Best(runs, [&] { return RunFlood(true, 1, 4000000, calls); });
   RowPolling(&report, "polling, publish each", p1.ns, peers);
   const Latency l = RunLatency(true, 20000, 20000);
-  report.Row(
-      "one way, polling",
-      Format("p50 %.0f, p90 %.0f, p99 %.0f ns (bare ring %.0f)", l.p50, l.p90, l.p99, bare_p50),
-      "p50 400 ns", l.p50 <= 400);
+  report.Row("one way, polling",
+             absl::StrFormat("p50 %.0f, p90 %.0f, p99 %.0f ns (bare ring %.0f)", l.p50, l.p90,
+                             l.p99, bare_p50),
+             "p50 400 ns", l.p50 <= 400);
   const Latency s = RunLatency(false, 5000, 200000);
-  report.Row("one way, sleeping",
-             Format("p50 %.1f, p90 %.1f, p99 %.1f us", s.p50 / 1e3, s.p90 / 1e3, s.p99 / 1e3));
+  report.Row("one way, sleeping", absl::StrFormat("p50 %.1f, p90 %.1f, p99 %.1f us", s.p50 / 1e3,
+                                                  s.p90 / 1e3, s.p99 / 1e3));
   RowCalls(&report, "polling", p1, calls);
   RowCalls(&report, "blocking", b1, calls);
-  report.Row("wake-ups per message under flood", Format("%.5f", b1.wakeups_per_message), "1/64",
-             b1.wakeups_per_message <= kWakeMax);
+  report.Row("wake-ups per message under flood", absl::StrFormat("%.5f", b1.wakeups_per_message),
+             "1/64", b1.wakeups_per_message <= kWakeMax);
   std::vector<double> gb;
   for (int i = 0; i < runs; ++i) gb.push_back(RunFrames(400));
-  report.Row("frames of 4 MiB, written once, read once", Format("%.1f GB/s", Median(gb)), "5 GB/s",
-             Median(gb) >= 5);
+  report.Row("frames of 4 MiB, written once, read once", absl::StrFormat("%.1f GB/s", Median(gb)),
+             "5 GB/s", Median(gb) >= 5);
   const double parameter = RunParameter(20000000);
-  report.Row("parameter", Format("%.1f ns", parameter), "20 ns", parameter <= 20);
+  report.Row("parameter", absl::StrFormat("%.1f ns", parameter), "20 ns", parameter <= 20);
   return report.Finish(
-      Format("64-byte messages, two processes, medians of %d runs, %s", runs, Load().c_str()));
+      absl::StrFormat("64-byte messages, two processes, medians of %d runs, %s", runs, Load()));
 }
 
 }  // namespace

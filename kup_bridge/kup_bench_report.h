@@ -10,24 +10,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstdarg>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
+#include "absl/strings/str_format.h"
 #include "kup_bridge/ring_map.h"
 
 namespace uwq::kup {
-
-__attribute__((format(printf, 1, 2))) inline std::string Format(const char* format, ...) {
-  char text[200];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  return text;
-}
 
 // The table, printed row by row: as text, or for a document (bench/document.py).
 class Report {
@@ -74,7 +65,7 @@ class Report {
 
 inline std::string Load() {
   double load;
-  return getloadavg(&load, 1) == 1 ? Format("load %.1f", load) : "load unknown";
+  return getloadavg(&load, 1) == 1 ? absl::StrFormat("load %.1f", load) : "load unknown";
 }
 
 // System calls of this process, its later threads and its later children, as the kernel
