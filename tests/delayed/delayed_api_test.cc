@@ -22,6 +22,19 @@ namespace {
 
 class DelayedApi : public QueueTest {};
 
+// Of a program that runs everything itself, and a queue on it.
+struct Manual {
+  std::unique_ptr<Runtime> runtime;
+  std::unique_ptr<Workqueue> wq;
+};
+Manual ManualRuntime() {
+  RuntimeOptions options;
+  options.manual = true;
+  Manual made{*Runtime::Create(options), nullptr};
+  made.wq = *Workqueue::Create("manual", {.runtime = made.runtime.get()});
+  return made;
+}
+
 struct Driver {
   std::atomic<int> polls{0};
   base::Completion polled;
@@ -177,18 +190,13 @@ static_assert(sizeof(DelayedWorkItem) == 80 && sizeof(uwq_delayed_work) == 80);
 
 // A single-threaded program: loop, timers and items on the caller's thread.
 TEST_F(DelayedApi, ManualRuntimeRunsEverythingHere) {
-  RuntimeOptions options;
-  options.manual = true;
-  std::unique_ptr<Runtime> runtime = *Runtime::Create(options);
-  Workqueue::Options on;
-  on.runtime = runtime.get();
-  std::unique_ptr<Workqueue> wq = *Workqueue::Create("manual", on);
+  const Manual manual = ManualRuntime();
   base::ThreadId ran_on = -1;
   DelayedWork d([&] { ran_on = base::SelfId(); });
   const base::Nanos start = base::Now();
-  EXPECT_TRUE(d.Queue(*wq, absl::Milliseconds(5)));
-  EXPECT_EQ(*delayed::RunUntilIdle(runtime.get()), 0);
-  EXPECT_EQ(*delayed::RunOnce(runtime.get(), base::kForever), 1);
+  EXPECT_TRUE(d.Queue(*manual.wq, absl::Milliseconds(5)));
+  EXPECT_EQ(*delayed::RunUntilIdle(manual.runtime.get()), 0);
+  EXPECT_EQ(*delayed::RunOnce(manual.runtime.get(), base::kForever), 1);
   EXPECT_GE(base::Now() - start, 5 * base::kMillisecond);
   EXPECT_EQ(ran_on, base::SelfId());
   EXPECT_FALSE(delayed::RunUntilIdle(Runtime::Default()).ok());
@@ -197,24 +205,19 @@ TEST_F(DelayedApi, ManualRuntimeRunsEverythingHere) {
 // Every call is thread-safe: an item that another thread queues ends the sleep.  Without
 // the wake-up this test does not end.
 TEST_F(DelayedApi, ManualRuntimeIsWokenByAnotherThread) {
-  RuntimeOptions options;
-  options.manual = true;
-  std::unique_ptr<Runtime> runtime = *Runtime::Create(options);
-  Workqueue::Options on;
-  on.runtime = runtime.get();
-  std::unique_ptr<Workqueue> wq = *Workqueue::Create("manual", on);
+  const Manual manual = ManualRuntime();
   std::atomic<int> runs{0};
   Work work([&] { ++runs; });
   constexpr int kRounds = 2000;
   std::thread producer([&] {
     for (int i = 0; i < kRounds; ++i) {
-      EXPECT_TRUE(wq->Queue(work));
+      EXPECT_TRUE(manual.wq->Queue(work));
       while (runs == i) std::this_thread::yield();
       for (int n = i % 64; n > 0; --n) std::this_thread::yield();  // it may go to sleep
     }
   });
   for (int ran = 0; ran < kRounds;) {
-    const absl::StatusOr<int> more = delayed::RunOnce(runtime.get(), base::kForever);
+    const absl::StatusOr<int> more = delayed::RunOnce(manual.runtime.get(), base::kForever);
     ASSERT_TRUE(more.ok()) << more.status();
     ran += *more;
   }
@@ -309,21 +312,16 @@ TEST_F(DelayedApi, EventBaseOnAThreadOfTheDriver) {
 // An armed but far timer costs nothing: while another fires, the loop wakes for that one
 // only.  Also where the nearer one was armed last, and after a cancel.
 TEST_F(DelayedApi, FarTimerCausesNoWakeUps) {
-  RuntimeOptions options;
-  options.manual = true;
-  std::unique_ptr<Runtime> runtime = *Runtime::Create(options);
-  Workqueue::Options on;
-  on.runtime = runtime.get();
-  std::unique_ptr<Workqueue> wq = *Workqueue::Create("far", on);
-  event::EventLoop* const loop = *delayed::LoopOf(runtime.get());
+  const Manual manual = ManualRuntime();
+  event::EventLoop* const loop = *delayed::LoopOf(manual.runtime.get());
   DelayedWork far([] { ADD_FAILURE(); }), lazy([] { ADD_FAILURE(); }, /*deferrable=*/true);
   DelayedWork near([] {});
-  EXPECT_TRUE(far.Queue(*wq, absl::Hours(10)));
-  EXPECT_TRUE(lazy.Queue(*wq, absl::Hours(20)));
+  EXPECT_TRUE(far.Queue(*manual.wq, absl::Hours(10)));
+  EXPECT_TRUE(lazy.Queue(*manual.wq, absl::Hours(20)));
   for (int i = 0; i < 3; ++i) {
     const uint64_t before = loop->wakeups();
-    EXPECT_TRUE(near.Queue(*wq, absl::Milliseconds(30)));
-    EXPECT_EQ(*delayed::RunOnce(runtime.get(), base::kForever), 1);
+    EXPECT_TRUE(near.Queue(*manual.wq, absl::Milliseconds(30)));
+    EXPECT_EQ(*delayed::RunOnce(manual.runtime.get(), base::kForever), 1);
     EXPECT_LE(loop->wakeups() - before, 2u) << "one to sleep and fire, one that finds it idle";
   }
   EXPECT_TRUE(far.Cancel());

@@ -72,16 +72,31 @@ bool RcuWorks() {
   return queued && flushed && runs == 1;
 }
 
+// A thread of the parent's that is inside a read section until Leave().
+class ReaderElsewhere {
+ public:
+  ReaderElsewhere()
+      : thread_([this] {
+          const RcuReader section;
+          inside_.Set();
+          leave_.Wait();
+        }) {
+    inside_.Wait();
+  }
+  void Leave() {
+    leave_.Set();
+    thread_.join();
+  }
+
+ private:
+  base::Completion inside_, leave_;
+  std::thread thread_;
+};
+
 // T136: neither readers of the parent's, nor its grace period, nor its callback thread
 // hold the child, which is itself inside a read section.
 TEST_F(ForkTest, GracePeriods) {
-  base::Completion inside, leave;
-  std::thread reader([&] {
-    const RcuReader section;
-    inside.Set();
-    leave.Wait();
-  });
-  inside.Wait();
+  ReaderElsewhere reader;
   std::atomic<base::ThreadId> updater_id{0};
   std::thread updater([&] {
     updater_id = base::SelfId();
@@ -100,8 +115,7 @@ TEST_F(ForkTest, GracePeriods) {
     });
   }
   InChild(&RcuWorks);
-  leave.Set();
-  reader.join();
+  reader.Leave();
   updater.join();
   (void)waiting.Flush();
   EXPECT_EQ(waited, 1);
@@ -111,13 +125,7 @@ TEST_F(ForkTest, GracePeriods) {
 // An item that waited for the parent's grace period is idle in the child, whether its
 // period had begun or not: it can be destroyed, flushed, and queued anew.
 TEST_F(ForkTest, ItemsInTheirGracePeriod) {
-  base::Completion inside, leave;
-  std::thread reader([&] {
-    const RcuReader section;
-    inside.Set();
-    leave.Wait();
-  });
-  inside.Wait();
+  ReaderElsewhere reader;
   std::atomic<int> runs{0};
   auto begun = std::make_unique<RcuWork>([&] { ++runs; });
   EXPECT_TRUE(begun->Queue(*wq_));
@@ -136,8 +144,7 @@ TEST_F(ForkTest, ItemsInTheirGracePeriod) {
     wq_.reset();
     return idle && again && runs == 1 && Reports(ReportKind::kFreedWhileBusy) == 0;
   });
-  leave.Set();
-  reader.join();
+  reader.Leave();
   (void)begun->Flush();
   (void)waiting->Flush();
   EXPECT_EQ(runs, 2);
