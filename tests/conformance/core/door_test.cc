@@ -2,12 +2,12 @@
 //
 // door_test.cc -- items that come in by the door, without the pool's lock (docs/door.md).
 //
-// A pool's door is attended while one of its workers runs an item, here `a`, which does
-// not sleep, and somebody looks after it: the sampler of a per-CPU pool, the
-// standby of an unbound one.  Each scenario starts there and lets something else happen
-// between a producer's claim and its push, or while an item stands at the door.
+// Each scenario starts where a pool is attended (attended.h) and lets something else happen
+// between a producer's claim and its push, or while an item stands at the door.  Of those
+// that have been let in: hall_test.cc.
 #include <algorithm>
 
+#include "tests/conformance/core/attended.h"
 #include "tests/conformance/core/env.h"
 #include "tests/sim/history.h"
 
@@ -24,53 +24,6 @@ UWQ_ON_ALL_KINDS(Door);
 namespace {
 
 bool StandsAtDoor(core::WorkItem* work) { return core::AtDoor(core::LoadWord(work)); }
-
-core::WorkerPool* PoolOf(Workqueue* wq) { return wq->cpu_pwq[0].load()->pool.load(); }
-
-// `a` runs until Open() and `b` waits behind it.
-class Attended {
- public:
-  Attended(Env& env, Workqueue* wq, Kind kind)
-      : env_(env), wq_(wq), a_([this] {
-          started_.Set();
-          AwaitTrue([this] { return opened_.load(); });  // computing all the time
-          ended_ = base::Now();
-        }) {
-    base::Completion go;
-    Item first([&] { go.Wait(); }), more[kShort];
-    if (kind != Kind::kPerCpu) {
-      // `a` comes in a stretch of short items, for which the pool wants a standby.
-      EXPECT_TRUE(env_.Queue(wq_, first));
-      for (Item& item : more) EXPECT_TRUE(env_.Queue(wq_, item));
-    }
-    EXPECT_TRUE(env_.Queue(wq_, a_));
-    go.Set();
-    started_.Wait();
-    (void)FlushWork(first);
-    for (Item& item : more) (void)FlushWork(item);
-    EXPECT_TRUE(env_.Queue(wq_, b_));
-    for (int i = 0; kSim && i < 100 && !open(); ++i) Step();
-  }
-  ~Attended() {
-    Open();
-    FlushWorkqueue(wq_);
-    EXPECT_EQ(a_.runs() + b_.runs(), 2);
-    env_.ExpectIdle(wq_);
-  }
-  bool open() { return PoolOf(wq_)->door.attended.load(); }
-  void Open() { opened_ = true; }
-  Nanos ended() const { return ended_.load(); }
-
- private:
-  static constexpr int kShort = 18;
-
-  Env& env_;
-  Workqueue* const wq_;
-  base::Completion started_;
-  std::atomic<bool> opened_{false};
-  std::atomic<Nanos> ended_{0};
-  Item a_, b_;
-};
 
 }  // namespace
 
@@ -303,128 +256,6 @@ UWQ_BODY_ON_KINDS(Door, LimitedQueuesShareAPool, .schedules = 5000, .repeat = 50
       EXPECT_TRUE(std::is_sorted(ids.begin(), ids.end()));
     }
   }
-}
-
-// Who has come in by the door and waits for the worker that took him in can be cancelled.
-UWQ_BODY(DoorOnce, CancelFromTheHall, .schedules = 5000, .repeat = 20) {
-  Workqueue* const wq = env.Make(Kind::kPerCpu);
-  base::Completion started;
-  std::atomic<bool> go{false};
-  Item z, x([&] {
-    started.Set();
-    AwaitTrue([&] { return go.load(); });
-  });
-  int cancelled = 0;
-  {
-    Attended pool(env, wq, Kind::kPerCpu);
-    EXPECT_TRUE(env.Queue(wq, x));
-    EXPECT_TRUE(env.Queue(wq, z));
-    pool.Open();
-    started.Wait();
-    cancelled = core::CancelWork(z);
-    go = true;
-  }
-  FlushWorkqueue(wq);
-  EXPECT_EQ(cancelled + z.runs(), 1);
-  if (kSim) {
-    EXPECT_EQ(z.runs(), 0);  // else `x` may count as a hog, and `z` runs beside it
-  }
-}
-
-// P2: who was taken in is there for every worker of the pool, not only for the one that took
-// it in, which may sleep.  No call looks at the door meanwhile.
-UWQ_BODY(DoorOnce, TheHallIsForEveryWorker, .schedules = 5000, .repeat = 20) {
-  Workqueue* const wq = env.Make(Kind::kPerCpu);
-  base::Completion x_started, y_ran, z_ran, x_ran;
-  Item y([&] { y_ran.Set(); }), z([&] { z_ran.Set(); });
-  Item x([&] {
-    core::BlockingScope blocking;
-    x_started.Set();
-    y_ran.Wait();
-    z_ran.Wait();
-    x_ran.Set();
-  });
-  Attended pool(env, wq, Kind::kPerCpu);
-  EXPECT_TRUE(env.Queue(wq, x));
-  EXPECT_TRUE(env.Queue(wq, y));
-  pool.Open();
-  x_started.Wait();
-  EXPECT_TRUE(env.Queue(wq, z));  // unattended, perhaps, with `y` in the hall
-  x_ran.Wait();
-}
-
-// A2, O3: a queue whose limit is reached waits in the hall as it would on `inactive`, until a
-// slot is free; who comes behind it for another queue does not wait with it.
-UWQ_BODY(DoorOnce, AFullQueueWaitsInTheHall, .schedules = 5000, .repeat = 20) {
-  Workqueue* const wq = env.Make(Kind::kPerCpu);
-  Workqueue* const narrow = env.Make(Kind::kPerCpu, 1);
-  const bool other_comes = Choose(2) == 0;
-  base::Completion n1_started, go, n3_ran;
-  Log log;
-  Crowd crowd;
-  Item n1([&] {
-    crowd.Enter();
-    core::BlockingScope blocking;
-    n1_started.Set();
-    go.Wait();
-    log.Add(1);
-    crowd.Leave();
-  });
-  Item n2([&] {
-    crowd.Enter();
-    log.Add(2);
-    crowd.Leave();
-  });
-  Item n3([&] {
-    crowd.Enter();
-    log.Add(3);
-    crowd.Leave();
-    n3_ran.Set();
-  });
-  Item other([&] { go.Set(); });
-  Attended pool(env, wq, Kind::kPerCpu);
-  for (Item* item : {&n1, &n2, &n3}) EXPECT_TRUE(env.Queue(narrow, *item));
-  pool.Open();
-  n1_started.Wait();
-  if (other_comes) {
-    EXPECT_TRUE(env.Queue(wq, other));
-  } else {
-    go.Set();
-  }
-  n3_ran.Wait();  // no call that would look at the door
-  FlushWorkqueue(narrow);
-  EXPECT_EQ(log.ids(), (std::vector<int>{1, 2, 3}));
-  EXPECT_EQ(crowd.max(), 1);
-}
-
-// N2, U4: an item that still runs where its queue was goes there, behind those who came
-// before it, though the queue has no place there any more.
-UWQ_BODY(DoorOnce, QueuedWhereItsQueueWas, .schedules = 3000, .repeat = 20) {
-  Workqueue* const wq = env.Make(Kind::kUnbound);
-  Workqueue* const other = env.Make(Kind::kUnbound);
-  base::Completion started, go, again;
-  int runs = 0;
-  Item y, x([&] {
-    if (runs++ > 0) return again.Set();
-    core::BlockingScope blocking;
-    started.Set();
-    go.Wait();
-  });
-  EXPECT_TRUE(env.Queue(wq, x));
-  started.Wait();
-  {
-    Attended pool(env, other, Kind::kUnbound);
-    core::WorkqueueAttrs attrs;
-    attrs.nice = 3;
-    EXPECT_TRUE(core::ApplyWorkqueueAttrs(wq, attrs).ok());
-    EXPECT_TRUE(env.Queue(other, y));  // at the door of the pool that `x` runs in
-    EXPECT_TRUE(env.Queue(wq, x));
-    go.Set();
-    pool.Open();
-    again.Wait();
-    FlushWorkqueue(wq);
-  }
-  EXPECT_EQ(runs, 2);
 }
 
 // O1, U4: the queue moves to another pool while its items stand at the door of the old
